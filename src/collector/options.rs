@@ -1,0 +1,74 @@
+//! The collector's settings.
+
+use crate::stanza::Role;
+use jid::BareJid;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of one collector.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The host's name, as people know it.
+    pub host: String,
+    /// Accounts that may watch beside the default (every admin, operator, viewer of the domain); `Some` narrows to it.
+    pub watchers: Option<Vec<BareJid>>,
+    /// Roles that are told of alerts by chat.
+    pub chat_alerts: Vec<Role>,
+    /// The reboot command; `None`: there is none.
+    pub reboot: Option<RebootOptions>,
+    /// The commands behind `shell`.
+    pub shell: Vec<ShellCommand>,
+    /// Time limit of one run.
+    pub command_time_max: Duration,
+    /// Bytes kept of each of stdout and stderr.
+    pub command_output_bytes_max: usize,
+    /// Where the audit log is written.
+    pub audit: PathBuf,
+}
+
+/// How this host is rebooted.
+#[derive(Clone, Debug)]
+pub struct RebootOptions {
+    /// Program and arguments; the program is an absolute path.
+    pub argv: Vec<String>,
+    /// Whether the host's name must be typed first.
+    pub confirm: bool,
+    /// Time between the answer and the run.
+    pub delay: Duration,
+    /// The role that may.
+    pub role: Role,
+}
+
+/// One allow-listed program.
+#[derive(Clone, Debug)]
+pub struct ShellCommand {
+    /// Its name in the form's list.
+    pub name: String,
+    /// What it does, for people.
+    pub description: String,
+    /// Program and arguments; an argument `{parameter}` is replaced as a whole by that parameter's value.
+    pub argv: Vec<String>,
+    /// What the form asks for.
+    pub parameters: Vec<Parameter>,
+    /// The least role that may run it.
+    pub role: Role,
+}
+
+/// One parameter of a [`ShellCommand`].
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name: the form field's `var`.
+    pub name: String,
+    /// Its label.
+    pub label: String,
+    /// The values allowed; empty: free text of letters, digits and `._:/@-`, not starting with `-`, up to 256 bytes.
+    pub choices: Vec<String>,
+}
+
+/// What the collector must know of accounts, answered by whoever hosts it.
+pub trait Directory: Send + Sync {
+    /// The role of an account; `None` for one it does not know.
+    fn role(&self, account: &BareJid) -> Option<Role>;
+    /// All accounts with one of these roles.
+    fn accounts(&self, roles: &[Role]) -> Vec<BareJid>;
+}

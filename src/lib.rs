@@ -1,0 +1,16 @@
+//! `watchpost`: a monitoring hub you talk to with any XMPP client.
+//!
+//! # Map
+//! Rooms, bottom up; each imports only what stands before it (held by `tests/architecture.rs`): [`xml`], [`stanza`],
+//! [`stream`], [`roster`], [`service`], [`store`], [`router`], [`modules`], [`monitor`], [`collector`], [`net`],
+//! [`admin`], [`config`], [`server`].
+#![forbid(unsafe_code)]
+
+pub mod collector;
+pub mod modules;
+pub mod monitor;
+pub mod roster;
+pub mod router;
+pub mod stanza;
+pub mod store;
+pub mod xml;

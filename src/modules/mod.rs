@@ -1,0 +1,8 @@
+//! One file (or folder) per protocol feature, listed once, in the one order in which hooks run.
+
+use crate::router::Module;
+
+/// Every module, in the order in which hooks run.
+pub fn all() -> Vec<Box<dyn Module>> {
+    vec![]
+}

@@ -1,0 +1,3 @@
+//! Sampling, statistics, rules and alerts of one host; knows no XMPP.
+
+pub mod rule;

@@ -1,0 +1,155 @@
+//! What a protocol feature is to the router. A module's `impl Module` shows at a glance what it attaches to.
+
+use super::{Context, Session};
+use crate::stanza::{Stanza, StanzaError};
+use crate::xml::{Element, Frame};
+use jid::{BareJid, FullJid};
+
+/// How much of a XEP is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// All that a server does of it.
+    Complete,
+    /// A part, named in README's table.
+    Partial,
+}
+
+/// A specification that a module implements: README's table is compared with these.
+#[derive(Clone, Copy, Debug)]
+pub struct Xep {
+    /// `XEP-0199`, or `RFC 6121`.
+    pub number: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// The version implemented.
+    pub version: &'static str,
+    /// How much of it.
+    pub status: Status,
+}
+
+/// Whom an iq must address to reach a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Addressee {
+    /// The server's domain.
+    Server,
+    /// The sender's own account: its bare JID, or no `to` at all.
+    OwnAccount,
+    /// Any local account's bare JID, the sender's own included: the server answers on its behalf (RFC 6121 section 8.5).
+    /// A handler that must not tell a stranger whether the account exists uses [`Context::may_see`].
+    Account,
+}
+
+/// The key under which an iq finds its module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IqRoute {
+    /// Whether it takes `get`.
+    pub get: bool,
+    /// Whether it takes `set`.
+    pub set: bool,
+    /// Whom it addresses.
+    pub addressee: Addressee,
+    /// The payload's namespace.
+    pub ns: &'static str,
+    /// The payload's name.
+    pub name: &'static str,
+}
+
+/// An iq of type get or set on its way to a module.
+#[derive(Clone, Copy, Debug)]
+pub struct Iq<'a> {
+    /// The stanza.
+    pub stanza: &'a Stanza,
+    /// Whether it is a `set`.
+    pub set: bool,
+    /// The account addressed: `None` for the server itself.
+    pub account: Option<&'a BareJid>,
+    /// Its one payload, as a tree.
+    pub payload: &'a Element,
+}
+
+/// A protocol feature: one file (or folder) in `modules/`. Every method has a default, and the list of them is the
+/// catalogue of hooks.
+pub trait Module: Send + Sync {
+    /// The specifications it implements.
+    fn xeps(&self) -> &'static [Xep] {
+        &[]
+    }
+
+    /// Features that the server's disco#info lists because of it.
+    fn server_features(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Features that an account's disco#info (at its bare JID) lists because of it.
+    fn account_features(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Identities (category, type, name) that an account's disco#info lists because of it, such as `pubsub/pep`.
+    fn account_identities(&self) -> &'static [(&'static str, &'static str, &'static str)] {
+        &[]
+    }
+
+    /// The iqs it answers.
+    fn iq_routes(&self) -> &'static [IqRoute] {
+        &[]
+    }
+
+    /// Answers an iq: the payload of the result (`None`: an empty result), or an error. The dispatcher sends it, once.
+    ///
+    /// # Errors
+    /// The stanza error that answers the sender.
+    fn handle_iq(&self, cx: &Context<'_>, iq: &Iq<'_>) -> Result<Option<Element>, StanzaError> {
+        let _ = (cx, iq);
+        Err(crate::stanza::Condition::ServiceUnavailable.into())
+    }
+
+    /// The answer to an iq that this module sent with [`Context::request`]; `None` when it was an error, or never came.
+    fn handle_response(&self, cx: &Context<'_>, from: &FullJid, id: &str, payload: Option<&Element>) {
+        let _ = (cx, from, id, payload);
+    }
+
+    /// A resource was bound.
+    fn session_bound(&self, cx: &Context<'_>, session: &Session) {
+        let _ = (cx, session);
+    }
+
+    /// A session broadcast available presence; `first` when it was not available before. `presence` is what it sent.
+    fn presence_available(&self, cx: &Context<'_>, session: &Session, presence: &Frame, first: bool) {
+        let _ = (cx, session, presence, first);
+    }
+
+    /// A session went unavailable, or ended.
+    fn presence_unavailable(&self, cx: &Context<'_>, session: &Session) {
+        let _ = (cx, session);
+    }
+
+    /// The features of an available session became known, or changed (XEP-0115).
+    fn caps_changed(&self, cx: &Context<'_>, session: &Session) {
+        let _ = (cx, session);
+    }
+
+    /// The subscription between a local account and a contact changed; `receives` tells whether the contact now
+    /// receives the account's presence, and `received` whether it did before.
+    fn subscription_changed(
+        &self,
+        cx: &Context<'_>,
+        account: &BareJid,
+        contact: &BareJid,
+        received: bool,
+        receives: bool,
+    ) {
+        let _ = (cx, account, contact, received, receives);
+    }
+
+    /// A message for an account that has no resource to take it (RFC 6121 section 8.5.2.2): `true` when it was kept.
+    fn message_undeliverable(&self, cx: &Context<'_>, account: &BareJid, stanza: &Stanza, from: &FullJid) -> bool {
+        let _ = (cx, account, stanza, from);
+        false
+    }
+
+    /// An account was removed: what the module keeps of it goes.
+    fn account_removed(&self, cx: &Context<'_>, account: &BareJid) {
+        let _ = (cx, account);
+    }
+}

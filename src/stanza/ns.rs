@@ -1,0 +1,18 @@
+//! Every namespace that xmpp-parsers does not name, or that we name ourselves; the others are `xmpp_parsers::ns`.
+
+pub use xmpp_parsers::ns::*;
+
+/// The namespace of all payloads that are ours: the talk's own.
+pub const CODEBITS: &str = "codebits";
+/// XEP-0050: Ad-Hoc Commands.
+pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
+/// XEP-0039: Statistics Gathering.
+pub const STATS: &str = "http://jabber.org/protocol/stats";
+/// XEP-0012: Last Activity.
+pub const LAST: &str = "jabber:iq:last";
+/// XEP-0160: Best Practices for Handling Offline Messages.
+pub const OFFLINE: &str = "msgoffline";
+/// RFC 3921 section 3: session establishment, now a no-op.
+pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+/// RFC 6120 section 8.3.2: stanza error conditions.
+pub const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
