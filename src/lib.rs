@@ -6,11 +6,17 @@
 //! [`admin`], [`config`], [`server`].
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod collector;
+pub mod config;
 pub mod modules;
 pub mod monitor;
+pub mod net;
 pub mod roster;
 pub mod router;
+pub mod server;
+pub mod service;
 pub mod stanza;
 pub mod store;
+pub mod stream;
 pub mod xml;

@@ -1,0 +1,1 @@
+//! Settings as written, and as each room wants them.

@@ -1,0 +1,1 @@
+//! Listeners, TLS, and the task that pumps bytes between a socket, the stream and the router.

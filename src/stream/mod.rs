@@ -1,0 +1,1 @@
+//! The XML stream (RFC 6120), sans-IO.
