@@ -1,1 +1,4 @@
 //! What server and collector both answer with.
+
+pub mod caps;
+pub mod disco;
