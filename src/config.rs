@@ -1,1 +1,0 @@
-//! Settings as written, and as each room wants them.

@@ -1,0 +1,120 @@
+//! The whole configuration file: every section, every key, every default.
+
+use super::limits::Limits;
+use super::rows::{CommandRow, Rows, RuleRow};
+use super::setting::section;
+use super::units::Time;
+use super::values::{Domain, Format, Level, Listen, Mechanisms, Watchers};
+use crate::stanza::Role;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+section! {
+    /// The configuration file.
+    Settings {
+        /// The domain served: what stands after the @ in every account's address.
+        domain: Domain = Domain("localhost".to_owned()),
+        /// Where accounts, rosters, messages and history are kept.
+        data: PathBuf = PathBuf::from("data"),
+        /// Where the certificate authority and the server's certificate are kept.
+        certs: PathBuf = PathBuf::from("certs"),
+        /// Where to listen: an address, a list of addresses, or "none".
+        listen: Listeners = Listeners::default(),
+        /// The server's certificate. Without files of your own it makes a certificate authority and a certificate.
+        tls: Tls = Tls::default(),
+        /// Authentication.
+        sasl: Sasl = Sasl::default(),
+        /// Bounds on what peers and people may use. Each number, size and time takes "none".
+        limits: Limits = Limits::default(),
+        /// The log, on standard error.
+        log: Log = Log::default(),
+        /// The collector: the contact that speaks for this host.
+        collector: Collector = Collector::default(),
+        /// The collector's command 'reboot'.
+        reboot: Reboot = Reboot::default(),
+        /// Rules: when a statistic is a worry.
+        rules: Rules = Rules::default(),
+        /// A program behind the collector's command 'shell'. It is run without a shell; an argument {parameter} is
+        /// replaced by that parameter's value.
+        command: Rows<CommandRow> = Vec::new(),
+        /// A rule of your own; one with the name of a built-in rule replaces it.
+        rule: Rows<RuleRow> = Vec::new(),
+    }
+}
+
+section! {
+    /// Where to listen.
+    Listeners {
+        /// XMPP with STARTTLS (RFC 6120 section 5).
+        starttls: Listen = Listen::any(5222),
+        /// XMPP over direct TLS (XEP-0368).
+        tls: Listen = Listen::any(5223),
+        /// HTTP, once something is enabled that it serves.
+        http: Listen = Listen(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5280))]),
+    }
+}
+
+section! {
+    /// The server's certificate.
+    Tls {
+        /// Your own certificate, with its chain (PEM). Needs `key`.
+        certificate: Option<PathBuf> = None,
+        /// Its private key (PEM), readable by the server's user alone.
+        key: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// Authentication.
+    Sasl {
+        /// The mechanisms offered, the strongest first. With PLAIN alone no SCRAM keys are derived or kept.
+        mechanisms: Mechanisms = Mechanisms::default(),
+    }
+}
+
+section! {
+    /// The log.
+    Log {
+        /// How much: "error", "warn", "info", "debug" or "trace". Contents and secrets are never logged.
+        level: Level = Level::Info,
+        /// "full", or "journal": without the time, which the journal adds.
+        format: Format = Format::Full,
+    }
+}
+
+section! {
+    /// The collector.
+    Collector {
+        /// The host's name, as people know it; without one, what the system says.
+        name: Option<String> = None,
+        /// Who may watch it: "all" admins, operators and viewers of the domain, or a list of JIDs.
+        watchers: Watchers = Watchers::All,
+        /// The roles that are told of alerts by chat: "admin", "operator", "viewer".
+        chat_alerts: Vec<Role> = vec![Role::Admin, Role::Operator],
+        /// How often the host is looked at.
+        sample_interval: Time<1_000> = Time::secs(5),
+    }
+}
+
+section! {
+    /// The reboot command.
+    Reboot {
+        /// Program and arguments, such as ["/usr/bin/systemctl", "reboot"]. Empty: there is no such command.
+        argv: Vec<String> = Vec::new(),
+        /// Whether the host's name must be typed first.
+        confirm: bool = true,
+        /// Time between the answer and the run, in which 'cancel-reboot' stops it.
+        delay: Time<0> = Time(Duration::from_secs(30)),
+        /// The least role that may.
+        role: Role = Role::Admin,
+    }
+}
+
+section! {
+    /// Rules.
+    Rules {
+        /// Whether the built-in rules apply.
+        defaults: bool = true,
+    }
+}
