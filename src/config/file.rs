@@ -65,9 +65,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
         ConfigError(format!("{what} in {} line {line}", path.display()))
     };
     let settings: Settings = toml::from_str(text).map_err(|error| match error.span() {
-        Some(span) => explain(&error, text.get(span.clone()).unwrap_or_default(), |what| {
-            at(span.start, what)
-        }),
+        Some(span) => explain(&error, |what| at(span.start, what)),
         None => ConfigError(format!("{} in {}", error.message(), path.display())),
     })?;
     let wrong = |(offset, what): (usize, String)| at(offset, &what);
@@ -93,9 +91,7 @@ fn explain(error: &toml::de::Error, at: impl Fn(&str) -> ConfigError) -> ConfigE
             ConfigError(format!("{here}: did you mean '{near}'?"))
         }
         _ if known.len() <= 12 => ConfigError(format!("{here}: known here are {}", known.join(", "))),
-        _ => ConfigError(format!(
-            "{here}: 'watchpost config' shows all keys ('{source}' is none)"
-        )),
+        _ => ConfigError(format!("{here}: 'watchpost config' shows all keys")),
     }
 }
 
