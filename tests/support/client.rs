@@ -1,0 +1,522 @@
+//! A raw client: blocking, one thread, every wait under a deadline, and the whole traffic shown when something fails.
+
+use super::node::{Node, Received, StreamReader};
+use super::{TestServer, ns};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sasl::client::Mechanism;
+use sasl::client::mechanisms::{Plain, Scram};
+use sasl::common::scram::{Sha1, Sha256};
+use sasl::common::{ChannelBinding, Credentials};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
+
+/// How long any one thing may take. Long, because the machine may be busy; nothing waits it out when all is well.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How a client logs in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The account's localpart, or a bare JID.
+    pub user: String,
+    pub password: String,
+    /// The resource to ask for.
+    pub resource: Option<String>,
+    /// `SCRAM-SHA-256-PLUS`, `SCRAM-SHA-256`, `SCRAM-SHA-1` or `PLAIN`.
+    pub mechanism: &'static str,
+    /// Direct TLS (XEP-0368) instead of STARTTLS.
+    pub direct: bool,
+}
+
+impl Login {
+    pub fn new(user: &str, password: &str) -> Login {
+        Login {
+            user: user.into(),
+            password: password.into(),
+            resource: None,
+            mechanism: "SCRAM-SHA-256",
+            direct: false,
+        }
+    }
+
+    pub fn resource(self, resource: &str) -> Login {
+        Login {
+            resource: Some(resource.into()),
+            ..self
+        }
+    }
+
+    pub fn mechanism(self, mechanism: &'static str) -> Login {
+        Login { mechanism, ..self }
+    }
+
+    pub fn direct(self) -> Login {
+        Login { direct: true, ..self }
+    }
+}
+
+/// A login refused.
+pub struct Refusal {
+    /// The connection, still open.
+    pub client: Client,
+    /// What the server said: a SASL condition, or a stanza error's.
+    pub condition: String,
+}
+
+enum Transport {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Gone,
+}
+
+/// A client connection.
+pub struct Client {
+    transport: Transport,
+    reader: StreamReader,
+    arrived: VecDeque<Received>,
+    /// Stanzas that arrived while another was waited for, in order.
+    kept: VecDeque<Node>,
+    log: Vec<String>,
+    ids: u32,
+    domain: String,
+    tls: Arc<ClientConfig>,
+    /// The full JID, once bound.
+    pub jid: String,
+}
+
+/// A TLS configuration that trusts the server's own CA and nothing else.
+pub fn tls_config(ca_pem: &[u8]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in rustls_pemfile::certs(&mut &*ca_pem) {
+        roots
+            .add(certificate.expect("a PEM certificate"))
+            .expect("a CA certificate");
+    }
+    assert!(!roots.is_empty(), "the CA file holds no certificate");
+    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+impl Client {
+    /// Logs in and binds; panics with the traffic when it fails.
+    pub fn login(server: &TestServer, login: &Login) -> Client {
+        Client::try_login(server, login).unwrap_or_else(|refusal| {
+            refusal
+                .client
+                .fail(&format!("login of {login:?} failed: {}", refusal.condition))
+        })
+    }
+
+    /// Logs in and binds; on refusal gives what the server said: a SASL condition, or a stanza error's.
+    pub fn try_login(server: &TestServer, login: &Login) -> Result<Client, Box<Refusal>> {
+        let mut client = Client::secured(server, login.direct);
+        match client.authenticate(login) {
+            Ok(()) => {}
+            Err(condition) => return Err(Box::new(Refusal { client, condition })),
+        }
+        client.open();
+        client.features();
+        match client.bind(login.resource.as_deref()) {
+            Ok(()) => Ok(client),
+            Err(condition) => Err(Box::new(Refusal { client, condition })),
+        }
+    }
+
+    /// A TCP connection to one of the ports, with nothing said yet.
+    pub fn connect(server: &TestServer, address: SocketAddr) -> Client {
+        let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("the port accepts");
+        stream.set_nodelay(true).expect("nodelay");
+        Client {
+            transport: Transport::Plain(stream),
+            reader: StreamReader::new(),
+            arrived: VecDeque::new(),
+            kept: VecDeque::new(),
+            log: Vec::new(),
+            ids: 0,
+            domain: server.domain().to_owned(),
+            tls: tls_config(&server.ca_pem()),
+            jid: String::new(),
+        }
+    }
+
+    /// A connection inside TLS, its stream open and its features read.
+    pub fn secured(server: &TestServer, direct: bool) -> Client {
+        if direct {
+            let mut client = Client::connect(server, server.direct_tls());
+            client.handshake();
+            client.open();
+            return client;
+        }
+        let mut client = Client::connect(server, server.starttls());
+        client.open();
+        let features = client.features();
+        assert!(
+            features.child_ns("starttls", ns::TLS).is_some(),
+            "no STARTTLS in {features}"
+        );
+        client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+        let proceed = client.receive();
+        assert!(proceed.is("proceed", ns::TLS), "not proceed: {proceed}");
+        client.handshake();
+        client.open();
+        client
+    }
+
+    /// The TLS handshake over what is still plain TCP.
+    pub fn handshake(&mut self) {
+        let Transport::Plain(stream) = std::mem::replace(&mut self.transport, Transport::Gone) else {
+            panic!("a second handshake");
+        };
+        let name = ServerName::try_from(self.domain.clone()).expect("a DNS name");
+        let connection = ClientConnection::new(self.tls.clone(), name).expect("a TLS client");
+        stream.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        let mut tls = StreamOwned::new(connection, stream);
+        while tls.conn.is_handshaking() {
+            if let Err(error) = tls.conn.complete_io(&mut tls.sock) {
+                self.fail(&format!("TLS handshake: {error}"));
+            }
+        }
+        self.log.push("** TLS".into());
+        self.transport = Transport::Tls(Box::new(tls));
+    }
+
+    /// Opens a stream, the first or the next one, and reads the server's header.
+    pub fn open(&mut self) -> Node {
+        self.reader = StreamReader::new();
+        let header = format!(
+            "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xml:lang='en' xmlns='jabber:client' \
+             xmlns:stream='http://etherx.jabber.org/streams'>",
+            self.domain
+        );
+        self.send(&header);
+        match self.read(DEADLINE) {
+            Some(Received::Header(header)) => header,
+            other => self.fail(&format!("not a stream header: {other:?}")),
+        }
+    }
+
+    /// The stream features.
+    pub fn features(&mut self) -> Node {
+        let features = self.receive();
+        match features.is("features", ns::STREAM) {
+            true => features,
+            false => self.fail(&format!("not features: {features}")),
+        }
+    }
+
+    fn channel_binding(&self) -> ChannelBinding {
+        match &self.transport {
+            Transport::Tls(tls) => {
+                let data = tls
+                    .conn
+                    .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[]));
+                ChannelBinding::TlsExporter(data.expect("TLS 1.3 has an exporter").to_vec())
+            }
+            _ => ChannelBinding::None,
+        }
+    }
+
+    /// SASL (RFC 6120 section 6): the features must offer the mechanism.
+    pub fn authenticate(&mut self, login: &Login) -> Result<(), String> {
+        let features = self.features();
+        let mechanisms = features.child_ns("mechanisms", ns::SASL);
+        let offered = mechanisms
+            .iter()
+            .flat_map(|list| list.nodes())
+            .any(|node| node.text() == login.mechanism);
+        if !offered {
+            self.fail(&format!("{} is not offered", login.mechanism));
+        }
+        self.sasl(login)
+    }
+
+    /// SASL once more on the same stream, features not read again.
+    pub fn sasl(&mut self, login: &Login) -> Result<(), String> {
+        let binding = match login.mechanism.ends_with("-PLUS") {
+            true => self.channel_binding(),
+            false => ChannelBinding::None,
+        };
+        let user = login.user.split('@').next().unwrap_or_default();
+        let credentials = Credentials::default()
+            .with_username(user)
+            .with_password(login.password.clone())
+            .with_channel_binding(binding);
+        let mut mechanism: Box<dyn Mechanism> = match login.mechanism.trim_end_matches("-PLUS") {
+            "PLAIN" => Box::new(Plain::from_credentials(credentials).expect("credentials")),
+            "SCRAM-SHA-1" => Box::new(Scram::<Sha1>::from_credentials(credentials).expect("credentials")),
+            "SCRAM-SHA-256" => Box::new(Scram::<Sha256>::from_credentials(credentials).expect("credentials")),
+            other => panic!("this client has no {other}"),
+        };
+        let initial = BASE64.encode(mechanism.initial());
+        self.send(&format!(
+            "<auth xmlns='{}' mechanism='{}'>{initial}</auth>",
+            ns::SASL,
+            login.mechanism
+        ));
+        loop {
+            let answer = self.receive();
+            let data = BASE64.decode(answer.text()).unwrap_or_default();
+            match answer.name.as_str() {
+                "challenge" => {
+                    let response = mechanism
+                        .response(&data)
+                        .map_err(|error| format!("challenge: {error}"))?;
+                    let response = BASE64.encode(response);
+                    self.send(&format!("<response xmlns='{}'>{response}</response>", ns::SASL));
+                }
+                "success" => return mechanism.success(&data).map_err(|error| format!("success: {error}")),
+                "failure" => {
+                    let condition = answer.nodes().find(|node| node.name != "text");
+                    return Err(condition.map(|node| node.name.clone()).unwrap_or_default());
+                }
+                _ => return Err(format!("unexpected {answer}")),
+            }
+        }
+    }
+
+    /// Binds a resource (RFC 6120 section 7).
+    pub fn bind(&mut self, resource: Option<&str>) -> Result<(), String> {
+        let asked = resource
+            .map(|name| format!("<resource>{name}</resource>"))
+            .unwrap_or_default();
+        let reply = self.iq(&format!(
+            "<iq type='set'><bind xmlns='{}'>{asked}</bind></iq>",
+            ns::BIND
+        ));
+        match reply.at(&["bind", "jid"]) {
+            Some(jid) if reply.attr("type") == Some("result") => self.jid = jid.text(),
+            _ => return Err(reply.condition().unwrap_or("no condition").to_owned()),
+        }
+        Ok(())
+    }
+
+    /// The account's bare JID.
+    pub fn bare(&self) -> &str {
+        self.jid.split('/').next().unwrap_or_default()
+    }
+
+    /// Sends these bytes.
+    pub fn send(&mut self, xml: &str) {
+        if let Err(error) = self.try_send(xml) {
+            self.fail(&format!("cannot send {xml}: {error}"));
+        }
+    }
+
+    /// Sends these bytes; the connection may be gone.
+    pub fn try_send(&mut self, xml: &str) -> std::io::Result<()> {
+        self.log.push(format!(">> {xml}"));
+        match &mut self.transport {
+            Transport::Plain(stream) => stream.write_all(xml.as_bytes()),
+            Transport::Tls(stream) => stream.write_all(xml.as_bytes()).and_then(|()| stream.flush()),
+            Transport::Gone => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// The next thing on the stream; `None` when the connection ends or the time is over.
+    pub fn read(&mut self, wait: Duration) -> Option<Received> {
+        let until = Instant::now() + wait;
+        let mut bytes = [0; 16 * 1024];
+        loop {
+            if let Some(received) = self.arrived.pop_front() {
+                match &received {
+                    Received::Header(node) | Received::Node(node) => self.log.push(format!("<< {node}")),
+                    Received::Footer => self.log.push("<< </stream:stream>".into()),
+                }
+                return Some(received);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                self.log.push(format!("** nothing for {wait:?}"));
+                return None;
+            }
+            let read = match &mut self.transport {
+                Transport::Plain(stream) => stream
+                    .set_read_timeout(Some(left))
+                    .and_then(|()| stream.read(&mut bytes)),
+                Transport::Tls(stream) => stream
+                    .sock
+                    .set_read_timeout(Some(left))
+                    .and_then(|()| stream.read(&mut bytes)),
+                Transport::Gone => return None,
+            };
+            match read {
+                Ok(0) => {
+                    self.log.push("** closed by the server".into());
+                    self.transport = Transport::Gone;
+                    return None;
+                }
+                Ok(count) => {
+                    if let Err(error) = self.reader.feed(&bytes[..count], &mut self.arrived) {
+                        let raw = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                        self.fail(&format!("{error}\nin {raw}"));
+                    }
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.log.push(format!("** {error}"));
+                    self.transport = Transport::Gone;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The next top-level element: one that was kept, else one from the stream.
+    pub fn receive(&mut self) -> Node {
+        match self.kept.pop_front() {
+            Some(node) => node,
+            None => self.next_arrival(),
+        }
+    }
+
+    fn next_arrival(&mut self) -> Node {
+        match self.read(DEADLINE) {
+            Some(Received::Node(node)) => node,
+            Some(other) => self.fail(&format!("not a stanza: {other:?}")),
+            None => self.fail("waited for a stanza"),
+        }
+    }
+
+    /// The first stanza, kept or yet to come, that fits; others are kept for later.
+    pub fn expect(&mut self, what: &str, fits: impl Fn(&Node) -> bool) -> Node {
+        if let Some(at) = self.kept.iter().position(&fits) {
+            return self.kept.remove(at).expect("just found");
+        }
+        let until = Instant::now() + DEADLINE;
+        while Instant::now() < until {
+            match self.read(until.saturating_duration_since(Instant::now())) {
+                Some(Received::Node(node)) if fits(&node) => return node,
+                Some(Received::Node(node)) => self.kept.push_back(node),
+                Some(other) => self.fail(&format!("waited for {what}, got {other:?}")),
+                None => break,
+            }
+        }
+        self.fail(&format!("waited for {what}"))
+    }
+
+    /// The next presence of this type from this JID (`None`: available).
+    pub fn expect_presence(&mut self, from: &str, kind: Option<&str>) -> Node {
+        self.expect(&format!("presence {kind:?} from {from}"), |node| {
+            node.is("presence", ns::CLIENT) && node.attr("from") == Some(from) && node.attr("type") == kind
+        })
+    }
+
+    /// The next message with this body.
+    pub fn expect_body(&mut self, body: &str) -> Node {
+        self.expect(&format!("a message {body:?}"), |node| {
+            node.name == "message" && node.child_text("body").as_deref() == Some(body)
+        })
+    }
+
+    /// Sends an iq, with an `id` if it has none yet, and waits for its answer.
+    pub fn iq(&mut self, xml: &str) -> Node {
+        self.ids += 1;
+        let id = format!("q{}", self.ids);
+        let xml = xml.replacen("<iq", &format!("<iq id='{id}'"), 1);
+        self.send(&xml);
+        self.expect(&format!("the answer to {id}"), |node| {
+            node.name == "iq" && node.attr("id") == Some(&id) && matches!(node.attr("type"), Some("result" | "error"))
+        })
+    }
+
+    /// Sends an iq that must succeed, and gives its result.
+    pub fn result(&mut self, xml: &str) -> Node {
+        let reply = self.iq(xml);
+        match reply.attr("type") {
+            Some("result") => reply,
+            _ => self.fail(&format!("refused: {xml}")),
+        }
+    }
+
+    /// Sends an iq that must fail with this condition.
+    pub fn refused(&mut self, xml: &str, condition: &str) -> Node {
+        let reply = self.iq(xml);
+        match reply.condition() {
+            Some(found) if found == condition => reply,
+            _ => self.fail(&format!("not {condition}: {xml}")),
+        }
+    }
+
+    /// Everything sent to this client before the answer to a ping that it sends now: what has arrived "by now".
+    pub fn drain(&mut self) -> Vec<Node> {
+        let domain = self.domain.clone();
+        self.iq(&format!(
+            "<iq type='get' to='{domain}'><ping xmlns='urn:xmpp:ping'/></iq>"
+        ));
+        self.kept.drain(..).collect()
+    }
+
+    /// Nothing has arrived by now.
+    pub fn expect_nothing(&mut self) {
+        let arrived = self.drain();
+        if !arrived.is_empty() {
+            let list: Vec<String> = arrived.iter().map(Node::to_string).collect();
+            self.fail(&format!("nothing should have arrived: {}", list.join("\n")));
+        }
+    }
+
+    /// The stream error that ends the stream: its condition. The closing tag and the end of the connection follow.
+    pub fn expect_stream_error(&mut self) -> String {
+        let until = Instant::now() + DEADLINE;
+        let mut condition = None;
+        while Instant::now() < until {
+            match self.read(until.saturating_duration_since(Instant::now())) {
+                Some(Received::Node(node)) if node.is("error", ns::STREAM) => {
+                    condition = node
+                        .nodes()
+                        .find(|n| n.ns == ns::STREAM_ERRORS && n.name != "text")
+                        .cloned();
+                }
+                Some(Received::Footer) => break,
+                Some(_) => {}
+                None => self.fail("the stream ended without its closing tag"),
+            }
+        }
+        match condition {
+            Some(condition) => condition.name,
+            None => self.fail("the stream closed without an error"),
+        }
+    }
+
+    /// Closes the stream and waits for the server's closing tag.
+    pub fn close(mut self) {
+        self.send("</stream:stream>");
+        loop {
+            match self.read(DEADLINE) {
+                Some(Received::Footer) => return,
+                Some(_) => {}
+                None => self.fail("the closing tag was not answered"),
+            }
+        }
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_gone(&mut self) -> bool {
+        while let Some(received) = self.read(DEADLINE) {
+            if let Received::Node(node) = received {
+                self.kept.push_back(node);
+            }
+        }
+        matches!(self.transport, Transport::Gone)
+    }
+
+    /// Panics, with the whole traffic.
+    pub fn fail(&self, why: &str) -> ! {
+        panic!(
+            "{} {why}\n--- traffic of {}\n{}\n---",
+            self.jid,
+            self.jid,
+            self.log.join("\n")
+        );
+    }
+}
