@@ -22,8 +22,28 @@ pub struct Options {
     pub command_time_max: Duration,
     /// Bytes kept of each of stdout and stderr.
     pub command_output_bytes_max: usize,
+    /// How long a command's session waits for the next stage.
+    pub command_session_time_max: Duration,
     /// Where the audit log is written.
     pub audit: PathBuf,
+}
+
+impl Options {
+    /// The defaults: no reboot, no shell command; runs of up to 30 s, 64 KiB of output each; sessions of 5 minutes;
+    /// operators and admins are told of alerts by chat.
+    pub fn new(host: impl Into<String>, audit: impl Into<PathBuf>) -> Options {
+        Options {
+            host: host.into(),
+            watchers: None,
+            chat_alerts: vec![Role::Operator, Role::Admin],
+            reboot: None,
+            shell: Vec::new(),
+            command_time_max: Duration::from_secs(30),
+            command_output_bytes_max: 64 * 1024,
+            command_session_time_max: Duration::from_secs(5 * 60),
+            audit: audit.into(),
+        }
+    }
 }
 
 /// How this host is rebooted.
@@ -35,8 +55,23 @@ pub struct RebootOptions {
     pub confirm: bool,
     /// Time between the answer and the run.
     pub delay: Duration,
+    /// Time after a reboot was ordered in which no other is taken.
+    pub cool_down: Duration,
     /// The role that may.
     pub role: Role,
+}
+
+impl RebootOptions {
+    /// The defaults: the host's name must be typed, 30 s of delay, 10 minutes between two reboots, admins only.
+    pub fn new(argv: Vec<String>) -> RebootOptions {
+        RebootOptions {
+            argv,
+            confirm: true,
+            delay: Duration::from_secs(30),
+            cool_down: Duration::from_secs(10 * 60),
+            role: Role::Admin,
+        }
+    }
 }
 
 /// One allow-listed program.
@@ -63,6 +98,8 @@ pub struct Parameter {
     pub label: String,
     /// The values allowed; empty: free text of letters, digits and `._:/@-`, not starting with `-`, up to 256 bytes.
     pub choices: Vec<String>,
+    /// Whether its value is a secret: asked for with a `text-private` field, masked in the audit log.
+    pub secret: bool,
 }
 
 /// What the collector must know of accounts, answered by whoever hosts it.

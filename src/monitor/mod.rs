@@ -1,3 +1,26 @@
 //! Sampling, statistics, rules and alerts of one host; knows no XMPP.
+//!
+//! A [`Sampler`] reads the host, the [`Registry`] makes of it an immutable [`Snapshot`] (the one source of every face:
+//! discovery, XEP-0039, forms, chat, rules), and [`Alerts`] compares snapshots with [`Rule`]s. A value that cannot be
+//! read is absent: never zero, never NaN.
 
+mod alert;
+mod catalogue;
+mod disk;
+mod memory;
+mod processes;
+mod registry;
 pub mod rule;
+mod rules;
+mod sample;
+mod snapshot;
+
+pub use alert::{Alert, Alerts, Change, Event, Severity};
+pub use catalogue::{Definition, GROUPS, Group, Kind, Units, group};
+pub use memory::Memory;
+pub use processes::{Process, Processes};
+pub use registry::Registry;
+pub use rule::{Direction, Rule};
+pub use rules::default_rules;
+pub use sample::{Counters, Sampler, boot_id};
+pub use snapshot::{Extremes, Node, Snapshot, Statistic, age};

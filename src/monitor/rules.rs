@@ -1,0 +1,75 @@
+//! The rules that hold when the operator writes none.
+
+use super::rule::{Direction, Rule};
+use std::time::Duration;
+
+/// Load, CPU, memory, swap, disk space and inodes.
+pub fn default_rules() -> Vec<Rule> {
+    vec![
+        Rule {
+            hold: Duration::from_secs(5 * 60),
+            ..above(
+                "cpu-load",
+                "cpu#load-per-core",
+                (1.5, 3.0, 1.2),
+                "Overloaded. Can't take more jobs. load {cpu#5-min} on {cpu#cores} cores",
+            )
+        },
+        Rule {
+            hold: Duration::from_secs(10 * 60),
+            ..above("cpu-usage", "cpu#usage", (90.0, 98.0, 80.0), "CPU {value} busy")
+        },
+        Rule {
+            direction: Direction::Below,
+            ..above(
+                "memory",
+                "memory#available-percent",
+                (10.0, 5.0, 15.0),
+                "Low on memory. {value} available",
+            )
+        },
+        above(
+            "swap",
+            "swap#percent",
+            (50.0, 80.0, 40.0),
+            "Swapping. {value} of swap used",
+        ),
+        above(
+            "disk-space",
+            "disk/*#percent",
+            (85.0, 95.0, 80.0),
+            "disk {name} {value} full",
+        ),
+        above(
+            "disk-inodes",
+            "disk/*#inodes-percent",
+            (85.0, 95.0, 80.0),
+            "disk {name} {value} of inodes used",
+        ),
+    ]
+}
+
+fn above(name: &str, statistic: &str, (warning, critical, clear): (f64, f64, f64), message: &str) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        statistic: statistic.to_owned(),
+        direction: Direction::Above,
+        warning: Some(warning),
+        critical: Some(critical),
+        clear,
+        hold: Duration::ZERO,
+        message: message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_rule_passes_its_own_check() {
+        for rule in default_rules() {
+            assert_eq!(rule.check(), Ok(()), "{}", rule.name);
+        }
+    }
+}
