@@ -113,10 +113,10 @@ impl Settings {
     pub fn reboot_options(&self) -> Option<RebootOptions> {
         let reboot = &self.reboot;
         (!reboot.argv.is_empty()).then(|| RebootOptions {
-            argv: reboot.argv.clone(),
             confirm: reboot.confirm,
             delay: reboot.delay.0,
             role: reboot.role,
+            ..RebootOptions::new(reboot.argv.clone())
         })
     }
 }

@@ -85,6 +85,8 @@ pub struct ParameterRow {
     label: String,
     #[serde(default)]
     choices: Vec<String>,
+    #[serde(default)]
+    secret: bool,
 }
 
 impl Row for CommandRow {
@@ -155,6 +157,7 @@ impl CommandRow {
                 row.label.clone()
             },
             choices: row.choices.clone(),
+            secret: row.secret,
         };
         ShellCommand {
             name: self.name.clone(),
@@ -170,8 +173,9 @@ impl ParameterRow {
     fn inline(&self) -> String {
         let (name, label) = (quoted(&self.name), quoted(&self.label));
         format!(
-            "{{ name = {name}, label = {label}, choices = {} }}",
-            list(&self.choices)
+            "{{ name = {name}, label = {label}, choices = {}, secret = {} }}",
+            list(&self.choices),
+            self.secret
         )
     }
 }
@@ -216,13 +220,13 @@ impl Side {
 
 impl Row for RuleRow {
     const EXAMPLE: &'static str = "name = \"root-disk\"
-statistic = \"disk/#used\"
+statistic = \"disk//#percent\"
 direction = \"above\"
 warning = 80.0
 critical = 90.0
 clear = 75.0
 for = \"1 min\"
-message = \"disk / {value}% full\"
+message = \"disk / {value} full\"
 ";
 
     fn body(&self) -> String {
