@@ -230,7 +230,7 @@ fn show_size(bytes: u64) -> String {
 
 /// The largest unit that divides the amount.
 fn show(amount: u64, units: &[(&str, u64)]) -> String {
-    let whole = |&&(_, factor): &&(&str, u64)| amount >= factor && amount % factor == 0;
+    let whole = |&&(_, factor): &&(&str, u64)| amount >= factor && amount.is_multiple_of(factor);
     let (name, factor) = units.iter().find(whole).or(units.last()).copied().unwrap_or(("", 1));
     format!("{} {name}", amount / factor)
 }
