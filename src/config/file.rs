@@ -152,7 +152,7 @@ mod tests {
             (
                 "[[rule]]\nname='x'\nstatistic='cpu#usage'\nclear=1.0\nmessage='m'",
                 1,
-                "a rule needs",
+                "give a warning",
             ),
             ("[sasl]\nmechanisms = ['DIGEST-MD5']", 2, "DIGEST-MD5"),
         ] {

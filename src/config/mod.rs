@@ -115,6 +115,7 @@ impl Settings {
         (!reboot.argv.is_empty()).then(|| RebootOptions {
             confirm: reboot.confirm,
             delay: reboot.delay.0,
+            cool_down: reboot.cool_down.0,
             role: reboot.role,
             ..RebootOptions::new(reboot.argv.clone())
         })
@@ -175,7 +176,7 @@ role = "operator"
 parameters = [{ name = "dir", choices = ["/tmp"] }]
 [[rule]]
 name = "root"
-statistic = "disk/#used"
+statistic = "disk/*#percent"
 warning = 80.0
 clear = 70.0
 for = "1 min"

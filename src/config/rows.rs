@@ -172,11 +172,8 @@ impl CommandRow {
 impl ParameterRow {
     fn inline(&self) -> String {
         let (name, label) = (quoted(&self.name), quoted(&self.label));
-        format!(
-            "{{ name = {name}, label = {label}, choices = {}, secret = {} }}",
-            list(&self.choices),
-            self.secret
-        )
+        let (choices, secret) = (list(&self.choices), self.secret);
+        format!("{{ name = {name}, label = {label}, choices = {choices}, secret = {secret} }}")
     }
 }
 
@@ -219,14 +216,14 @@ impl Side {
 }
 
 impl Row for RuleRow {
-    const EXAMPLE: &'static str = "name = \"root-disk\"
-statistic = \"disk//#percent\"
+    const EXAMPLE: &'static str = "name = \"disk-space\"
+statistic = \"disk/*#percent\"
 direction = \"above\"
 warning = 80.0
 critical = 90.0
 clear = 75.0
 for = \"1 min\"
-message = \"disk / {value} full\"
+message = \"disk {name} {value} full\"
 ";
 
     fn body(&self) -> String {
@@ -246,20 +243,11 @@ message = \"disk / {value} full\"
 
     fn check(&self) -> Result<(), String> {
         word("name", &self.name)?;
-        if !self.statistic.contains('#') {
-            return Err(format!(
-                "statistic '{}' is not NODE#VALUE, such as 'cpu#usage'",
-                self.statistic
-            ));
+        let levels = [self.warning, self.critical, Some(self.clear)];
+        match levels.into_iter().flatten().all(f64::is_finite) {
+            true => self.to_rule().check(),
+            false => Err(format!("rule '{}': levels must be finite numbers", self.name)),
         }
-        let levels: Vec<f64> = [self.warning, self.critical].into_iter().flatten().collect();
-        if levels.is_empty() {
-            return Err("a rule needs 'warning', 'critical' or both".to_owned());
-        }
-        if !levels.iter().chain([&self.clear]).all(|level| level.is_finite()) {
-            return Err("levels must be finite numbers".to_owned());
-        }
-        self.ordered(&levels)
     }
 
     fn name(&self) -> &str {
@@ -268,22 +256,6 @@ message = \"disk / {value} full\"
 }
 
 impl RuleRow {
-    /// `clear`, `warning`, `critical` must lie in that order, or an alert would clear while it is raised.
-    fn ordered(&self, levels: &[f64]) -> Result<(), String> {
-        let sign = if self.direction == Side::Above { 1.0 } else { -1.0 };
-        let path: Vec<f64> = std::iter::once(self.clear)
-            .chain(levels.iter().copied())
-            .map(|x| x * sign)
-            .collect();
-        match path.is_sorted() {
-            true => Ok(()),
-            false => Err(format!(
-                "with direction '{}' the levels must go clear, warning, critical",
-                self.direction.as_str()
-            )),
-        }
-    }
-
     /// As the monitor wants it.
     pub fn to_rule(&self) -> Rule {
         Rule {

@@ -106,6 +106,8 @@ section! {
         confirm: bool = true,
         /// Time between the answer and the run, in which 'cancel-reboot' stops it.
         delay: Time<0> = Time(Duration::from_secs(30)),
+        /// Time after one reboot in which no other is taken.
+        cool_down: Time<0> = Time(Duration::from_secs(600)),
         /// The least role that may.
         role: Role = Role::Admin,
     }
