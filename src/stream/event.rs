@@ -1,0 +1,73 @@
+//! What a stream tells its caller, and asks of it.
+
+use super::{Failure, Mechanism, ScramHash, StreamError};
+use crate::xml::Frame;
+use jid::{BareJid, NodePart};
+use std::fmt;
+
+/// What happened, or what the stream must know before it goes on.
+#[derive(Debug)]
+pub enum Event {
+    /// Write the output, then run the TLS handshake as the server; answer: `encrypted`.
+    StartTls,
+    /// Look up the SCRAM keys of a user. Someone unknown has keys too: stable, and fitting no password. Answer:
+    /// `credentials`.
+    Credentials {
+        /// The prepared localpart.
+        user: NodePart,
+        /// Which keys.
+        hash: ScramHash,
+    },
+    /// Check a password, in constant time whether or not the user exists. Answer: `password_checked`.
+    CheckPassword {
+        /// The prepared localpart.
+        user: NodePart,
+        /// The prepared password.
+        password: Password,
+    },
+    /// The peer proved who it is; it opens a new stream next.
+    Authenticated {
+        /// Its account.
+        account: BareJid,
+        /// How it proved that.
+        mechanism: Mechanism,
+    },
+    /// An authentication failed, and the peer was told so. With [`Failure::NotAuthorized`] somebody may be guessing.
+    AuthenticationFailed {
+        /// Who it claimed to be, where that was a name at all.
+        user: Option<NodePart>,
+        /// What it was told.
+        failure: Failure,
+    },
+    /// Bind a resource: the one asked for, unprepared, or one of the server's own making. Answer: `bound` or
+    /// `bind_refused`.
+    Bind {
+        /// What the client asked for.
+        resource: Option<String>,
+    },
+    /// A top-level element of a bound stream.
+    Frame(Frame),
+    /// The stream is over, by the peer (`None`) or by this error: write the output, then close the connection. Last.
+    Closed(Option<StreamError>),
+}
+
+/// A password on its way to the check. Not printed by `Debug`.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    pub(super) fn new(prepared: String) -> Password {
+        Password(prepared)
+    }
+
+    /// The password, prepared by SASLprep (RFC 4013).
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}

@@ -1,0 +1,51 @@
+//! What the receiving entity is told about itself.
+
+use super::{Mechanism, ScramHash};
+use crate::xml::Limits;
+use bytes::Bytes;
+use jid::BareJid;
+
+/// Settings of all streams of a server; shared, never changed while a stream lives.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The domain served, prepared.
+    pub domain: BareJid,
+    /// The SASL mechanisms, strongest first. What a connection cannot do (channel binding) is not offered on it.
+    pub mechanisms: Vec<Mechanism>,
+    /// What a peer may send before it is authenticated.
+    pub limits_before_authentication: Limits,
+    /// What it may send afterwards.
+    pub limits_authenticated: Limits,
+    /// Wrong credentials on one stream before it ends (RFC 6120 section 6.4.5: between 2 and 5).
+    pub wrong_credentials_max: u32,
+    /// SASL exchanges of whatever outcome on one stream before it ends. Larger, because a client may walk down the list
+    /// of mechanisms on the same stream.
+    pub exchanges_max: u32,
+    /// Serialised elements that are offered beside resource binding: roster versioning (RFC 6121 section 2.6.1),
+    /// pre-approval (section 3.4), the server's capabilities (XEP-0115 section 6.3), ….
+    pub features: Vec<Bytes>,
+}
+
+impl Options {
+    /// The defaults for a domain.
+    pub fn new(domain: BareJid) -> Options {
+        let scram = |hash, channel_binding| Mechanism::Scram { hash, channel_binding };
+        Options {
+            domain,
+            mechanisms: vec![
+                scram(ScramHash::Sha512, true),
+                scram(ScramHash::Sha256, true),
+                scram(ScramHash::Sha1, true),
+                scram(ScramHash::Sha512, false),
+                scram(ScramHash::Sha256, false),
+                scram(ScramHash::Sha1, false),
+                Mechanism::Plain,
+            ],
+            limits_before_authentication: Limits::BEFORE_AUTHENTICATION,
+            limits_authenticated: Limits::AUTHENTICATED,
+            wrong_credentials_max: 3,
+            exchanges_max: 10,
+            features: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Resource binding (RFC 6120 section 7).
+
+use super::wire::Wire;
+use super::{Next, State, is};
+use crate::stanza::{self, IqType, Stanza, StanzaError, ns};
+use crate::stream::sasl::Authenticated;
+use crate::stream::{Condition, Event, features};
+use crate::xml::{CLIENT, Frame};
+use jid::FullJid;
+
+/// The evidence that a resource is bound.
+#[derive(Debug)]
+pub(super) struct Bound(());
+
+/// Authenticated; a resource must be bound before anything else.
+#[derive(Debug)]
+pub(super) struct ExpectBind {
+    authenticated: Authenticated,
+}
+
+/// The caller binds a resource.
+#[derive(Debug)]
+pub(super) struct AwaitResource {
+    authenticated: Authenticated,
+    id: Option<String>,
+}
+
+impl ExpectBind {
+    pub(super) fn open(authenticated: Authenticated, wire: &mut Wire) -> ExpectBind {
+        wire.write(features::authenticated);
+        ExpectBind { authenticated }
+    }
+
+    pub(super) fn frame(self, frame: &Frame, wire: &mut Wire) -> Next {
+        if !is(frame, "iq", CLIENT) {
+            return Err(Condition::NotAuthorized.into());
+        }
+        let Ok(stanza) = Stanza::new(frame.clone()) else {
+            return Err(Condition::NotAuthorized.into());
+        };
+        match (stanza.iq_type(), requested(frame)) {
+            (Some(IqType::Set), Some(resource)) => Ok(self.ask(stanza.id(), resource, wire)),
+            (Some(IqType::Get | IqType::Set), _) => {
+                self.refuse(&stanza, wire);
+                Ok(State::Bind(self))
+            }
+            _ => Err(Condition::NotAuthorized.into()),
+        }
+    }
+
+    fn ask(self, id: Option<String>, resource: Option<String>, wire: &mut Wire) -> State {
+        wire.emit(Event::Bind { resource });
+        let authenticated = self.authenticated;
+        State::Resource(AwaitResource { authenticated, id })
+    }
+
+    /// An iq that is not a bind request (RFC 6120 section 7.1).
+    fn refuse(&self, stanza: &Stanza, wire: &mut Wire) {
+        let error = stanza::Condition::NotAuthorized.into();
+        let reply = stanza::error_reply(stanza, self.authenticated.account().as_str(), &error);
+        wire.write(|writer, _| {
+            writer.element(&reply, CLIENT);
+        });
+    }
+}
+
+/// The resource that a bind request names; `Some(None)` for a request that leaves it to the server.
+fn requested(frame: &Frame) -> Option<Option<String>> {
+    let mut children = frame.children();
+    let (child, None) = (children.next()?, children.next()) else {
+        return None;
+    };
+    (child.name == "bind" && child.ns == ns::BIND).then_some(())?;
+    let bind = frame.child_element(0)?;
+    let resource = bind.get_child("resource", ns::BIND).map(|resource| resource.text());
+    Some(resource.filter(|resource| !resource.is_empty()))
+}
+
+impl AwaitResource {
+    pub(super) fn bound(self, jid: &FullJid, wire: &mut Wire) -> Bound {
+        self.reply("result", wire, |writer| {
+            writer.open("bind").attr("xmlns", ns::BIND);
+            writer.open("jid").text(jid.as_str()).close();
+            writer.close();
+        });
+        Bound(())
+    }
+
+    pub(super) fn refused(self, error: &StanzaError, wire: &mut Wire) -> ExpectBind {
+        self.reply("error", wire, |writer| {
+            writer.element(&error.to_element(), CLIENT);
+        });
+        ExpectBind {
+            authenticated: self.authenticated,
+        }
+    }
+
+    fn reply(&self, kind: &str, wire: &mut Wire, payload: impl FnOnce(&mut crate::xml::Writer)) {
+        wire.write(|writer, _| {
+            writer.open("iq").attr("type", kind);
+            if let Some(id) = &self.id {
+                writer.attr("id", id);
+            }
+            payload(writer);
+            writer.close();
+        });
+    }
+}
