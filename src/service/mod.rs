@@ -1,4 +1,9 @@
 //! What server and collector both answer with.
 
 pub mod caps;
+pub mod command;
+pub mod conversation;
 pub mod disco;
+pub mod form;
+pub mod report;
+pub mod session;

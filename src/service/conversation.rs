@@ -1,0 +1,273 @@
+//! Commands in words: the same definitions, stages and checks, spoken.
+//!
+//! `shell df /var` fills the forms of `shell` from left to right. What is still missing is asked for, and the next
+//! message from the same full JID answers.
+
+use super::command::{Caller, Command, Job, Stage, Step};
+use super::form::{Field, FieldKind, Form, Invalid, Values};
+use super::report::Report;
+use super::session::{Commands, Execution, authorize, random_id};
+use crate::stanza::{Condition, StanzaError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is answered to a message.
+pub enum Said {
+    /// A question; the next message answers it.
+    Question(String),
+    /// The end.
+    Done(Report),
+    /// The end, after some work.
+    Later(Job),
+    /// Why not.
+    Refused(String),
+}
+
+/// Words not used yet.
+type Words = VecDeque<String>;
+
+impl Commands {
+    /// Whether this full JID has been asked something.
+    pub fn is_asked(&mut self, caller: &Caller, now: Duration) -> bool {
+        self.expire(now);
+        self.conversation(caller).is_some()
+    }
+
+    /// The command with that word.
+    pub fn by_word(&self, word: &str) -> Option<&Arc<dyn Command>> {
+        self.list.iter().find(|command| command.word() == word)
+    }
+
+    /// Answers a message: the answer to an open question, or a command's word with what follows it. `None` when it is
+    /// neither.
+    ///
+    /// # Errors
+    /// `forbidden`, and the command's own.
+    pub fn say(&mut self, caller: &Caller, message: &str, now: Duration) -> Result<Option<Said>, StanzaError> {
+        self.expire(now);
+        let mut words: Words = message.split_whitespace().map(str::to_owned).collect();
+        if let Some(index) = self.conversation(caller) {
+            return self.answer(index, caller, words, now).map(Some);
+        }
+        let Some(word) = words.pop_front() else { return Ok(None) };
+        let Some(command) = self.by_word(&word.to_lowercase()).cloned() else {
+            return Ok(None);
+        };
+        authorize(command.as_ref(), caller.role)?;
+        self.open(caller, command, words, now).map(Some)
+    }
+
+    fn conversation(&self, caller: &Caller) -> Option<usize> {
+        self.sessions
+            .iter()
+            .position(|session| session.chat && session.execution.owner == caller.jid)
+    }
+
+    fn open(
+        &mut self,
+        caller: &Caller,
+        command: Arc<dyn Command>,
+        mut words: Words,
+        now: Duration,
+    ) -> Result<Said, StanzaError> {
+        if command.usage().is_empty() && !words.is_empty() {
+            return Ok(Said::Refused(format!("'{}' takes nothing after it.", command.word())));
+        }
+        let parameters = match fill(&command.parameters(), &mut words) {
+            Ok(parameters) => parameters,
+            Err(invalid) => return Ok(refused(&invalid, command.as_ref())),
+        };
+        let execution = Execution {
+            id: random_id()?,
+            owner: caller.jid.clone(),
+            command,
+            parameters,
+            answers: Vec::new(),
+        };
+        self.speak(caller, execution, words, now)
+    }
+
+    fn answer(&mut self, index: usize, caller: &Caller, mut words: Words, now: Duration) -> Result<Said, StanzaError> {
+        let mut session = self.sessions.swap_remove(index);
+        authorize(session.execution.command.as_ref(), caller.role)?;
+        if words.len() == 1 && words[0].eq_ignore_ascii_case("cancel") {
+            return Ok(Said::Refused("Cancelled.".to_owned()));
+        }
+        match fill(&session.stage.form, &mut words) {
+            Ok(values) if words.is_empty() || !session.stage.last => {
+                session.execution.answers.push(values);
+                self.speak(caller, session.execution, words, now)
+            }
+            Ok(_) => {
+                self.sessions.push(session);
+                Ok(Said::Question(
+                    "That is too much. Answer again, or say 'cancel'.".to_owned(),
+                ))
+            }
+            Err(invalid) => {
+                self.sessions.push(session);
+                Ok(Said::Question(format!("{invalid} Answer again, or say 'cancel'.")))
+            }
+        }
+    }
+
+    /// Goes from stage to stage for as long as the words reach.
+    fn speak(
+        &mut self,
+        caller: &Caller,
+        mut execution: Execution,
+        mut words: Words,
+        now: Duration,
+    ) -> Result<Said, StanzaError> {
+        loop {
+            let stage = match execution.step(caller, &execution.answers, now)? {
+                Step::Done(report) => return Ok(Said::Done(report)),
+                Step::Run(job) => return Ok(Said::Later(job)),
+                Step::Ask(stage) => *stage,
+            };
+            if stage.alone || (words.is_empty() && stage.form.is_open()) {
+                return self.ask(caller, execution, stage, now);
+            }
+            match fill(&stage.form, &mut words) {
+                Ok(values) if words.is_empty() || !stage.last => execution.answers.push(values),
+                Ok(_) => return Ok(refused(&too_much(), execution.command.as_ref())),
+                Err(invalid) => return Ok(refused(&invalid, execution.command.as_ref())),
+            }
+        }
+    }
+
+    fn ask(&mut self, caller: &Caller, execution: Execution, stage: Stage, now: Duration) -> Result<Said, StanzaError> {
+        self.check_room(caller)?;
+        let text = question(&stage.form);
+        let mut session = self.session(execution, stage, now);
+        session.chat = true;
+        self.sessions.push(session);
+        Ok(Said::Question(text))
+    }
+}
+
+fn too_much() -> Invalid {
+    Invalid {
+        field: "command".to_owned(),
+        why: "takes fewer words".to_owned(),
+    }
+}
+
+fn refused(invalid: &Invalid, command: &dyn Command) -> Said {
+    Said::Refused(format!("{invalid} Usage: {} {}", command.word(), command.usage()))
+}
+
+/// Fills a form from left to right; the rest of the words stays.
+fn fill(form: &Form, words: &mut Words) -> Result<Values, Invalid> {
+    let mut given = BTreeMap::new();
+    for field in form.fields.iter().filter(|field| field.is_input()) {
+        let values: Vec<String> = match field.takes_all() {
+            true => words.drain(..).collect(),
+            false => words.pop_front().into_iter().collect(),
+        };
+        if !values.is_empty() {
+            given.insert(field.var.clone(), values);
+        }
+    }
+    form.validate(given)
+}
+
+/// A form as a question.
+fn question(form: &Form) -> String {
+    let mut lines: Vec<String> = vec![form.instructions.clone()];
+    lines.extend(form.fields.iter().filter_map(line));
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
+}
+
+fn line(field: &Field) -> Option<String> {
+    let choices: Vec<String> = field.choices.iter().map(choice).collect();
+    match field.kind {
+        FieldKind::Hidden => None,
+        FieldKind::Fixed => Some(field.values.join(" ")),
+        _ if choices.is_empty() => Some(field.label.clone()),
+        _ => Some(format!("{}:\n{}", field.label, choices.join("\n"))),
+    }
+}
+
+fn choice((value, label): &(String, String)) -> String {
+    match value == label {
+        true => format!("  {value}"),
+        false => format!("  {value} - {label}"),
+    }
+}
+
+/// An error of a command, in words.
+pub fn excuse(error: &StanzaError) -> String {
+    match (&error.text, error.condition) {
+        (Some(text), _) => text.clone(),
+        (None, Condition::Forbidden) => "You may not do that.".to_owned(),
+        (None, condition) => format!("That failed: {}.", condition.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::tests::{Paint, caller};
+    use super::super::session::Limits;
+    use super::*;
+    use crate::stanza::Role;
+
+    /// What is said to each message, in the words of a test.
+    fn talk(commands: &mut Commands, caller: &Caller, message: &str) -> String {
+        match commands.say(caller, message, Duration::ZERO) {
+            Ok(Some(Said::Question(text))) => ["? ", text.lines().next().unwrap_or_default()].concat(),
+            Ok(Some(Said::Done(report))) => report.to_text(),
+            Ok(Some(Said::Later(_))) => "later".to_owned(),
+            Ok(Some(Said::Refused(text))) => ["! ", &text].concat(),
+            Ok(None) => "nothing".to_owned(),
+            Err(error) => excuse(&error),
+        }
+    }
+
+    fn commands() -> Commands {
+        Commands::new(vec![Arc::new(Paint)], Limits::default())
+    }
+
+    #[test]
+    fn words_fill_the_forms_and_the_rest_is_asked_for() {
+        let (mut commands, op) = (commands(), caller("op@mon.example/desk", Role::Operator));
+        assert_eq!(talk(&mut commands, &op, "Paint"), "? Answer:");
+        assert_eq!(
+            talk(&mut commands, &op, "green"),
+            "? Field 'colour' is none of the choices. Answer again, or say 'cancel'."
+        );
+        assert_eq!(talk(&mut commands, &op, "blue"), "? Answer:");
+        assert_eq!(
+            talk(&mut commands, &op, "red"),
+            "? Field 'word' is not the colour. Answer again, or say 'cancel'."
+        );
+        assert_eq!(talk(&mut commands, &op, "blue"), "Painted\nSaid: blue blue");
+        assert_eq!(talk(&mut commands, &op, "blue"), "nothing");
+    }
+
+    #[test]
+    fn a_stage_that_stands_alone_is_asked_even_when_the_word_was_said() {
+        let (mut commands, op) = (commands(), caller("op@mon.example/desk", Role::Operator));
+        assert_eq!(talk(&mut commands, &op, "paint red red"), "? Answer:");
+        assert_eq!(talk(&mut commands, &op, "cancel"), "! Cancelled.");
+        assert_eq!(
+            talk(&mut commands, &op, "paint green"),
+            "! Field 'colour' is none of the choices. Usage: paint COLOUR WORD"
+        );
+    }
+
+    #[test]
+    fn m04_only_the_one_who_was_asked_answers() {
+        let (mut commands, op) = (commands(), caller("op@mon.example/desk", Role::Operator));
+        talk(&mut commands, &op, "paint");
+        assert_eq!(
+            talk(&mut commands, &caller("op@mon.example/phone", Role::Operator), "red"),
+            "nothing"
+        );
+        let demoted = caller("op@mon.example/desk", Role::Viewer);
+        assert_eq!(talk(&mut commands, &demoted, "red"), "This needs the role operator.");
+        assert_eq!(talk(&mut commands, &demoted, "paint"), "This needs the role operator.");
+    }
+}

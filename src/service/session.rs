@@ -1,0 +1,623 @@
+//! XEP-0050: Ad-Hoc Commands: sessions and their stages.
+
+use super::command::{Caller, Command, Job, Request, Stage, Step};
+use super::form::{Invalid, Values};
+use super::report::Report;
+use crate::stanza::{Condition, Role, StanzaError, ns};
+use crate::xml::{Build, Element, element};
+use jid::FullJid;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Ended sessions remembered, to tell `session-expired` from `bad-sessionid`.
+const ENDED_MAX: usize = 128;
+
+/// Bounds on sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Open sessions of one account.
+    pub account_max: usize,
+    /// Open sessions in all.
+    pub total_max: usize,
+    /// How long a session waits for the next stage.
+    pub time_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            account_max: 5,
+            total_max: 50,
+            time_max: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// One execution of a command by one full JID.
+pub(super) struct Execution {
+    pub(super) id: String,
+    pub(super) owner: FullJid,
+    pub(super) command: Arc<dyn Command>,
+    pub(super) parameters: Values,
+    pub(super) answers: Vec<Values>,
+}
+
+/// An execution that waits for an answer.
+pub(super) struct Session {
+    pub(super) execution: Execution,
+    pub(super) stage: Stage,
+    pub(super) expires: Duration,
+    /// Held by chat: no stanza can name it.
+    pub(super) chat: bool,
+}
+
+impl Execution {
+    /// What comes next with these answers.
+    pub(super) fn step(&self, caller: &Caller, answers: &[Values], now: Duration) -> Result<Step, StanzaError> {
+        self.command.step(&Request {
+            caller,
+            parameters: &self.parameters,
+            answers,
+            now,
+        })
+    }
+}
+
+/// The commands and their open sessions.
+pub struct Commands {
+    pub(super) list: Vec<Arc<dyn Command>>,
+    pub(super) sessions: Vec<Session>,
+    ended: VecDeque<(String, FullJid)>,
+    pub(super) limits: Limits,
+}
+
+/// The answer to a request.
+pub enum Reply {
+    /// The payload of the result.
+    Now(Element),
+    /// The payload is made of what the job ends with.
+    Later(Job, Pending),
+}
+
+/// An execution whose job runs.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    node: String,
+    id: String,
+}
+
+impl Pending {
+    /// The payload of the result.
+    pub fn finish(&self, report: &Report) -> Element {
+        completed(&self.node, &self.id, report)
+    }
+}
+
+/// XEP-0050 section 4.1: what the caller wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Execute,
+    Next,
+    Complete,
+    Prev,
+    Cancel,
+}
+
+impl Action {
+    fn parse(action: Option<&str>) -> Result<Action, StanzaError> {
+        match action {
+            None | Some("execute") => Ok(Action::Execute),
+            Some("next") => Ok(Action::Next),
+            Some("complete") => Ok(Action::Complete),
+            Some("prev") => Ok(Action::Prev),
+            Some("cancel") => Ok(Action::Cancel),
+            Some(_) => Err(bad("malformed-action", "There is no such action.")),
+        }
+    }
+}
+
+impl Commands {
+    /// Commands; their nodes and words are unique.
+    pub fn new(list: Vec<Arc<dyn Command>>, limits: Limits) -> Commands {
+        Commands {
+            list,
+            sessions: Vec::new(),
+            ended: VecDeque::new(),
+            limits,
+        }
+    }
+
+    /// What a role may run.
+    pub fn allowed(&self, role: Role) -> impl Iterator<Item = &Arc<dyn Command>> {
+        self.list.iter().filter(move |command| role >= command.role())
+    }
+
+    /// The command with that node.
+    pub fn get(&self, node: &str) -> Option<&Arc<dyn Command>> {
+        self.list.iter().find(|command| command.node() == node)
+    }
+
+    /// The command with that node, if the role may run it.
+    ///
+    /// # Errors
+    /// `item-not-found`, `forbidden`.
+    pub fn authorized(&self, node: &str, role: Role) -> Result<&Arc<dyn Command>, StanzaError> {
+        let command = self.get(node).ok_or(Condition::ItemNotFound)?;
+        authorize(command.as_ref(), role)?;
+        Ok(command)
+    }
+
+    /// Answers a `<command/>`.
+    ///
+    /// # Errors
+    /// XEP-0050 section 4.4. A session stays open after a bad payload, and after an error of the command itself.
+    pub fn handle(&mut self, caller: &Caller, request: &Element, now: Duration) -> Result<Reply, StanzaError> {
+        self.expire(now);
+        let node = request.attr("node").ok_or(Condition::BadRequest)?;
+        let command = self.authorized(node, caller.role)?.clone();
+        check_locale(request)?;
+        let action = Action::parse(request.attr("action"))?;
+        let x = request.get_child("x", ns::DATA_FORMS);
+        match request.attr("sessionid").filter(|id| !id.is_empty()) {
+            None => self.begin(caller, command, action, x, now),
+            Some(id) => {
+                let session = self.take(id, &caller.jid, node)?;
+                self.go_on(caller, session, action, x, now)
+            }
+        }
+    }
+
+    /// Ends the sessions of a full JID that has gone.
+    pub fn drop_sessions(&mut self, owner: &FullJid) {
+        self.sessions.retain(|session| session.execution.owner != *owner);
+    }
+
+    fn begin(
+        &mut self,
+        caller: &Caller,
+        command: Arc<dyn Command>,
+        action: Action,
+        x: Option<&Element>,
+        now: Duration,
+    ) -> Result<Reply, StanzaError> {
+        if action != Action::Execute {
+            return Err(bad("bad-sessionid", "This action needs a session."));
+        }
+        let execution = Execution {
+            id: random_id()?,
+            owner: caller.jid.clone(),
+            parameters: command.parameters().read(x).map_err(bad_payload)?,
+            answers: Vec::new(),
+            command,
+        };
+        let step = execution.step(caller, &[], now)?;
+        if matches!(step, Step::Ask(_)) {
+            self.check_room(caller)?;
+        }
+        Ok(self.place(execution, step, now))
+    }
+
+    fn go_on(
+        &mut self,
+        caller: &Caller,
+        session: Session,
+        action: Action,
+        x: Option<&Element>,
+        now: Duration,
+    ) -> Result<Reply, StanzaError> {
+        let last = session.stage.last;
+        let mut answers = session.execution.answers.clone();
+        match action {
+            Action::Cancel => return Ok(self.cancel(session)),
+            Action::Prev if answers.pop().is_some() => {}
+            Action::Prev => return self.keep(session, bad("bad-action", "This is the first stage.")),
+            Action::Next if last => return self.keep(session, bad("bad-action", "This is the last stage.")),
+            Action::Complete if !last => return self.keep(session, bad("bad-action", "More stages follow.")),
+            Action::Execute | Action::Next | Action::Complete => match session.stage.form.read(x) {
+                Ok(values) => answers.push(values),
+                Err(invalid) => return self.keep(session, bad_payload(invalid)),
+            },
+        }
+        match session.execution.step(caller, &answers, now) {
+            Err(error) => self.keep(session, error),
+            Ok(step) => {
+                let execution = Execution {
+                    answers,
+                    ..session.execution
+                };
+                Ok(self.place(execution, step, now))
+            }
+        }
+    }
+
+    /// Lets an execution wait, or ends it, as the step says.
+    fn place(&mut self, execution: Execution, step: Step, now: Duration) -> Reply {
+        match step {
+            Step::Ask(stage) => {
+                let session = self.session(execution, *stage, now);
+                let payload = executing(&session);
+                self.sessions.push(session);
+                Reply::Now(payload)
+            }
+            Step::Done(report) => Reply::Now(self.end(execution).finish(&report)),
+            Step::Run(job) => Reply::Later(job, self.end(execution)),
+        }
+    }
+
+    fn end(&mut self, execution: Execution) -> Pending {
+        let pending = Pending {
+            node: execution.command.node().to_owned(),
+            id: execution.id.clone(),
+        };
+        self.remember(execution);
+        pending
+    }
+
+    fn cancel(&mut self, session: Session) -> Reply {
+        let execution = session.execution;
+        let payload = command("canceled", execution.command.node(), &execution.id).build();
+        self.remember(execution);
+        Reply::Now(payload)
+    }
+
+    pub(super) fn session(&self, execution: Execution, stage: Stage, now: Duration) -> Session {
+        Session {
+            execution,
+            expires: now + stage.time_max.unwrap_or(self.limits.time_max),
+            stage,
+            chat: false,
+        }
+    }
+
+    /// Puts a session back where it was and answers with an error.
+    fn keep(&mut self, session: Session, error: StanzaError) -> Result<Reply, StanzaError> {
+        self.sessions.push(session);
+        Err(error)
+    }
+
+    /// The session with that id, if it is this full JID's and runs this command. Of another's session nothing is told.
+    fn take(&mut self, id: &str, owner: &FullJid, node: &str) -> Result<Session, StanzaError> {
+        let own = |session: &Session| {
+            let execution = &session.execution;
+            !session.chat && execution.id == id && execution.owner == *owner && execution.command.node() == node
+        };
+        if let Some(index) = self.sessions.iter().position(own) {
+            return Ok(self.sessions.swap_remove(index));
+        }
+        match self.ended.iter().any(|(ended, by)| ended == id && by == owner) {
+            true => Err(
+                StanzaError::new(Condition::NotAllowed, "This session has ended. Start again.")
+                    .with_application("session-expired", ns::COMMANDS),
+            ),
+            false => Err(bad("bad-sessionid", "There is no such session.")),
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Duration) {
+        while let Some(index) = self.sessions.iter().position(|session| session.expires <= now) {
+            let session = self.sessions.swap_remove(index);
+            self.remember(session.execution);
+        }
+    }
+
+    pub(super) fn remember(&mut self, execution: Execution) {
+        if self.ended.len() == ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((execution.id, execution.owner));
+    }
+
+    pub(super) fn check_room(&self, caller: &Caller) -> Result<(), StanzaError> {
+        let account = caller.jid.to_bare();
+        let is_own = |session: &&Session| session.execution.owner.to_bare() == account;
+        let own = self.sessions.iter().filter(is_own).count();
+        match own >= self.limits.account_max || self.sessions.len() >= self.limits.total_max {
+            true => Err(StanzaError::new(
+                Condition::ResourceConstraint,
+                "Too many commands wait for an answer: complete or cancel one.",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Whether a role may run a command.
+pub(super) fn authorize(command: &dyn Command, role: Role) -> Result<(), StanzaError> {
+    match role >= command.role() {
+        true => Ok(()),
+        false => Err(StanzaError::new(
+            Condition::Forbidden,
+            ["This needs the role ", command.role().as_str(), "."].concat(),
+        )),
+    }
+}
+
+/// 128 random bits in hexadecimal.
+pub(super) fn random_id() -> Result<String, StanzaError> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Condition::InternalServerError)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// All we say is in English; a client's language is no reason to refuse it, a tag that is none (RFC 5646) is.
+fn check_locale(request: &Element) -> Result<(), StanzaError> {
+    let lang = request.attr_ns("http://www.w3.org/XML/1998/namespace", "lang");
+    let subtag = |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric());
+    match lang.is_none_or(|lang| lang.is_empty() || lang.split('-').all(subtag)) {
+        true => Ok(()),
+        false => Err(bad("bad-locale", "xml:lang is no language tag.")),
+    }
+}
+
+fn bad(application: &str, text: &str) -> StanzaError {
+    StanzaError::new(Condition::BadRequest, text).with_application(application, ns::COMMANDS)
+}
+
+fn bad_payload(invalid: Invalid) -> StanzaError {
+    bad("bad-payload", &invalid.to_string())
+}
+
+fn command(status: &str, node: &str, id: &str) -> minidom::element::ElementBuilder {
+    element("command", ns::COMMANDS)
+        .with("node", node)
+        .with("sessionid", id)
+        .with("status", status)
+}
+
+fn completed(node: &str, id: &str, report: &Report) -> Element {
+    command("completed", node, id).append_all(report.to_elements()).build()
+}
+
+fn executing(session: &Session) -> Element {
+    let execution = &session.execution;
+    let forward = if session.stage.last { "complete" } else { "next" };
+    let mut actions = element("actions", ns::COMMANDS).with("execute", forward);
+    if !execution.answers.is_empty() {
+        actions = actions.append(element("prev", ns::COMMANDS).build());
+    }
+    command("executing", execution.command.node(), &execution.id)
+        .append(actions.append(element(forward, ns::COMMANDS).build()).build())
+        .append(session.stage.form.to_element())
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::tests::{Paint, caller};
+    use super::*;
+    use crate::service::form;
+
+    const T0: Duration = Duration::from_secs(1_000);
+
+    fn commands() -> Commands {
+        Commands::new(vec![Arc::new(Paint)], Limits::default())
+    }
+
+    fn operator() -> Caller {
+        caller("op@mon.example/desk", Role::Operator)
+    }
+
+    fn request(action: Option<&str>, session: Option<&str>, fields: &[(&str, &str)]) -> Element {
+        let mut request = element("command", ns::COMMANDS)
+            .with("node", "paint")
+            .with_some("action", action)
+            .with_some("sessionid", session);
+        if !fields.is_empty() {
+            let field = |(var, text): &(&str, &str)| {
+                element("field", ns::DATA_FORMS)
+                    .with("var", *var)
+                    .append(form::value(text))
+                    .build()
+            };
+            let x = element("x", ns::DATA_FORMS)
+                .with("type", "submit")
+                .append_all(fields.iter().map(field));
+            request = request.append(x.build());
+        }
+        request.build()
+    }
+
+    fn answer(commands: &mut Commands, caller: &Caller, request: &Element, now: Duration) -> Result<Element, String> {
+        match commands.handle(caller, request, now) {
+            Ok(Reply::Now(payload)) => Ok(payload),
+            Ok(Reply::Later(..)) => panic!("no job here"),
+            Err(error) => {
+                let application = error
+                    .application
+                    .as_ref()
+                    .map(|application| application.name().to_owned());
+                Err([error.condition.name().to_owned(), application.unwrap_or_default()].join(" "))
+            }
+        }
+    }
+
+    /// Opens a session and returns its id.
+    fn open(commands: &mut Commands, caller: &Caller) -> String {
+        let payload = answer(commands, caller, &request(None, None, &[]), T0).expect("a form");
+        assert_eq!(payload.attr("status"), Some("executing"));
+        payload.attr("sessionid").expect("a session id").to_owned()
+    }
+
+    fn actions(payload: &Element) -> (Option<&str>, Vec<&str>) {
+        let actions = payload.get_child("actions", ns::COMMANDS).expect("actions");
+        (actions.attr("execute"), actions.children().map(Element::name).collect())
+    }
+
+    #[test]
+    fn two_stages_forth_back_and_to_the_end() {
+        let (mut commands, op) = (commands(), operator());
+        let id = open(&mut commands, &op);
+        assert_eq!(id.len(), 32);
+        let id = Some(id.as_str());
+        let second = answer(&mut commands, &op, &request(Some("next"), id, &[("colour", "red")]), T0).expect("stage 2");
+        assert_eq!(actions(&second), (Some("complete"), vec!["prev", "complete"]));
+        let first = answer(&mut commands, &op, &request(Some("prev"), id, &[]), T0).expect("stage 1");
+        assert_eq!(actions(&first), (Some("next"), vec!["next"]));
+        answer(
+            &mut commands,
+            &op,
+            &request(Some("execute"), id, &[("colour", "blue")]),
+            T0,
+        )
+        .expect("stage 2");
+        let end = answer(&mut commands, &op, &request(None, id, &[("word", "blue")]), T0).expect("the end");
+        assert_eq!((end.attr("status"), end.attr("sessionid")), (Some("completed"), id));
+        assert!(
+            end.get_child("x", ns::DATA_FORMS)
+                .is_some_and(|x| x.attr("type") == Some("result"))
+        );
+        assert!(commands.sessions.is_empty());
+    }
+
+    #[test]
+    fn p11_a_bad_value_leaves_the_session_open() {
+        let (mut commands, op) = (commands(), operator());
+        let id = open(&mut commands, &op);
+        let id = Some(id.as_str());
+        let refused = commands.handle(&op, &request(Some("next"), id, &[("colour", "green")]), T0);
+        let Err(error) = refused else {
+            panic!("green is no choice")
+        };
+        assert_eq!(error.condition, Condition::BadRequest);
+        assert!(error.text.is_some_and(|text| text.contains("'colour'")));
+        answer(&mut commands, &op, &request(Some("next"), id, &[("colour", "red")]), T0).expect("still open");
+    }
+
+    #[test]
+    fn each_misuse_has_its_condition() {
+        let (mut commands, op) = (commands(), operator());
+        let id = open(&mut commands, &op);
+        let id = Some(id.as_str());
+        for (request, error) in [
+            (
+                request(Some("complete"), id, &[("colour", "red")]),
+                "bad-request bad-action",
+            ),
+            (request(Some("prev"), id, &[]), "bad-request bad-action"),
+            (request(Some("jump"), id, &[]), "bad-request malformed-action"),
+            (request(Some("next"), id, &[]), "bad-request bad-payload"),
+            (request(Some("next"), None, &[]), "bad-request bad-sessionid"),
+            (
+                request(Some("next"), Some("invented"), &[]),
+                "bad-request bad-sessionid",
+            ),
+        ] {
+            assert_eq!(answer(&mut commands, &op, &request, T0), Err(error.to_owned()));
+        }
+        let unknown = element("command", ns::COMMANDS).with("node", "erase").build();
+        assert_eq!(
+            answer(&mut commands, &op, &unknown, T0),
+            Err("item-not-found ".to_owned())
+        );
+        let nameless = element("command", ns::COMMANDS).build();
+        assert_eq!(
+            answer(&mut commands, &op, &nameless, T0),
+            Err("bad-request ".to_owned())
+        );
+        let odd: Element = "<command xmlns='http://jabber.org/protocol/commands' node='paint' xml:lang='not a tag'/>"
+            .parse()
+            .expect("XML");
+        assert_eq!(
+            answer(&mut commands, &op, &odd, T0),
+            Err("bad-request bad-locale".to_owned())
+        );
+    }
+
+    #[test]
+    fn m01_m03_the_role_is_checked_at_every_stage() {
+        let (mut commands, op) = (commands(), operator());
+        let id = open(&mut commands, &op);
+        let viewer = caller("op@mon.example/desk", Role::Viewer);
+        assert_eq!(commands.allowed(Role::Viewer).count(), 0);
+        for role in [Role::Viewer, Role::Collector] {
+            let other = caller("op@mon.example/desk", role);
+            for action in ["execute", "next", "complete", "prev", "cancel"] {
+                let request = request(Some(action), Some(&id), &[("colour", "red")]);
+                assert_eq!(
+                    answer(&mut commands, &other, &request, T0),
+                    Err("forbidden ".to_owned())
+                );
+            }
+        }
+        assert_eq!(
+            answer(&mut commands, &viewer, &request(None, None, &[]), T0),
+            Err("forbidden ".to_owned())
+        );
+    }
+
+    #[test]
+    fn m04_a_session_belongs_to_one_full_jid() {
+        let (mut commands, op) = (commands(), operator());
+        let id = open(&mut commands, &op);
+        for thief in ["op@mon.example/phone", "admin@mon.example/desk"] {
+            let thief = caller(thief, Role::Admin);
+            for action in ["execute", "next", "complete", "prev", "cancel"] {
+                let request = request(Some(action), Some(&id), &[("colour", "red")]);
+                assert_eq!(
+                    answer(&mut commands, &thief, &request, T0),
+                    Err("bad-request bad-sessionid".to_owned())
+                );
+            }
+        }
+        answer(&mut commands, &op, &request(Some("cancel"), Some(&id), &[]), T0).expect("still its owner's");
+    }
+
+    #[test]
+    fn m12_what_has_ended_expired_or_been_cancelled_is_session_expired() {
+        let (mut commands, op) = (commands(), operator());
+        let expired = Err("not-allowed session-expired".to_owned());
+        let cancelled = open(&mut commands, &op);
+        let payload =
+            answer(&mut commands, &op, &request(Some("cancel"), Some(&cancelled), &[]), T0).expect("cancelled");
+        assert_eq!(payload.attr("status"), Some("canceled"));
+        assert_eq!(
+            answer(&mut commands, &op, &request(Some("cancel"), Some(&cancelled), &[]), T0),
+            expired
+        );
+
+        let done = open(&mut commands, &op);
+        answer(
+            &mut commands,
+            &op,
+            &request(Some("next"), Some(&done), &[("colour", "red")]),
+            T0,
+        )
+        .expect("stage 2");
+        let complete = request(Some("complete"), Some(&done), &[("word", "red")]);
+        answer(&mut commands, &op, &complete, T0).expect("the end");
+        assert_eq!(answer(&mut commands, &op, &complete, T0), expired);
+
+        let late = open(&mut commands, &op);
+        answer(
+            &mut commands,
+            &op,
+            &request(Some("next"), Some(&late), &[("colour", "red")]),
+            T0,
+        )
+        .expect("stage 2");
+        let minute = T0 + Duration::from_secs(60);
+        let complete = request(Some("complete"), Some(&late), &[("word", "red")]);
+        assert_eq!(answer(&mut commands, &op, &complete, minute), expired);
+    }
+
+    #[test]
+    fn sessions_are_bounded() {
+        let mut commands = commands();
+        let op = operator();
+        for _ in 0..5 {
+            open(&mut commands, &op);
+        }
+        let phone = caller("op@mon.example/phone", Role::Operator);
+        let full = Err("resource-constraint ".to_owned());
+        assert_eq!(answer(&mut commands, &phone, &request(None, None, &[]), T0), full);
+        for n in 0..45 {
+            open(&mut commands, &caller(&format!("u{n}@mon.example/x"), Role::Admin));
+        }
+        let one_more = caller("last@mon.example/x", Role::Admin);
+        assert_eq!(answer(&mut commands, &one_more, &request(None, None, &[]), T0), full);
+        let later = T0 + Duration::from_secs(300);
+        answer(&mut commands, &one_more, &request(None, None, &[]), later).expect("the old ones have expired");
+        assert_eq!(commands.sessions.len(), 1);
+    }
+}
