@@ -10,8 +10,8 @@ pub enum XmlError {
     /// A prefix that is not bound (RFC 6120 section 4.9.3.2).
     #[error("unbound namespace prefix")]
     BadNamespacePrefix,
-    /// Bytes that are not UTF-8 (RFC 6120 section 4.9.3.1).
-    #[error("bytes that are not UTF-8")]
+    /// Bytes that are not UTF-8, or a root in the streams namespace that is not `stream` (RFC 6120 section 4.9.3.1).
+    #[error("not UTF-8, or not a stream")]
     BadFormat,
     /// A comment, processing instruction, DTD or entity reference (RFC 6120 section 11.1).
     #[error("restricted XML feature")]
@@ -19,10 +19,10 @@ pub enum XmlError {
     /// An XML declaration with another encoding than UTF-8 (RFC 6120 section 11.6).
     #[error("encoding other than UTF-8")]
     UnsupportedEncoding,
-    /// The root is not `stream` in the streams namespace, or the content namespace is wrong (RFC 6120 section 4.8).
+    /// The root is not in the streams namespace (RFC 6120 section 4.8.1). The content namespace is for `stream/` to judge.
     #[error("wrong namespace on the stream root")]
     InvalidNamespace,
-    /// The named limit was exceeded.
+    /// The named limit, a field of [`Limits`](super::Limits), was exceeded.
     #[error("limit exceeded: {0}")]
     Limit(&'static str),
 }

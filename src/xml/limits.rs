@@ -20,6 +20,20 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// No bounds: for what this server has written itself.
+    pub const NONE: Limits = Limits {
+        stanza_bytes_max: usize::MAX,
+        elements_max: usize::MAX,
+        depth_max: usize::MAX,
+        attributes_max: usize::MAX,
+        namespaces_max: usize::MAX,
+        name_bytes_max: usize::MAX,
+        value_bytes_max: usize::MAX,
+    };
+
+    /// Nesting depth that no setting exceeds: a tree is dropped by recursion.
+    pub const DEPTH_CEILING: usize = 256;
+
     /// What a peer may send before it is authenticated.
     pub const BEFORE_AUTHENTICATION: Limits = Limits {
         stanza_bytes_max: 10_000,
@@ -41,4 +55,11 @@ impl Limits {
         name_bytes_max: 256,
         value_bytes_max: 16 * 1024,
     };
+
+    pub(super) fn with_depth_ceiling(&self) -> Limits {
+        Limits {
+            depth_max: self.depth_max.min(Limits::DEPTH_CEILING),
+            ..*self
+        }
+    }
 }

@@ -11,17 +11,28 @@
 mod element;
 mod error;
 mod frame;
+mod head;
+mod header;
 mod limits;
+mod name;
 mod parser;
 mod rope;
+mod scan;
+mod scope;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tree;
 mod writer;
 
 pub use element::{Build, element};
 pub use error::XmlError;
 pub use frame::{Address, Child, Frame};
+pub use header::Header;
 pub use limits::Limits;
 pub use minidom::Element;
-pub use parser::{Event, Header, StreamParser};
+pub use parser::{Event, StreamParser};
 pub use rope::Rope;
 pub use writer::Writer;
 

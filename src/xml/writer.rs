@@ -1,12 +1,22 @@
 //! The one serializer: whatever leaves as XML is written here, and escaped here.
 
 use super::Element;
+use super::name::is_ncname;
 use bytes::Bytes;
+use minidom::Node;
+use minidom::rxml::{XMLNS_XML, XMLNS_XMLNS};
+use std::borrow::Cow;
+use std::ops::Range;
 
-/// Writes XML, escaping everything.
+/// Writes XML, escaping everything. What XML cannot carry (a control character in a command's output) is written as
+/// U+FFFD.
 #[derive(Debug, Default)]
 pub struct Writer {
-    _out: Vec<u8>,
+    out: Vec<u8>,
+    /// Names of the elements that are open, as ranges of `out`.
+    open: Vec<Range<usize>>,
+    /// Whether the innermost one's opening tag still takes attributes.
+    in_tag: bool,
 }
 
 impl Writer {
@@ -15,48 +25,232 @@ impl Writer {
         Writer::default()
     }
 
-    /// Opens a tag: `<name`. `name` is literal.
-    pub fn open(&mut self, name: &str) -> &mut Writer {
-        let _ = name;
-        todo!()
+    /// An empty writer with room for that many bytes.
+    pub fn with_capacity(bytes: usize) -> Writer {
+        Writer {
+            out: Vec::with_capacity(bytes),
+            ..Writer::default()
+        }
     }
 
-    /// Adds an attribute to the tag that is open: ` name='value'`, the value escaped.
+    /// Opens a tag: `<name`. `name` is literal.
+    pub fn open(&mut self, name: &str) -> &mut Writer {
+        self.leave_open();
+        let start = self.out.len() + 1;
+        self.raw_parts(&["<", name]);
+        self.open.push(start..self.out.len());
+        self.in_tag = true;
+        self
+    }
+
+    /// Adds an attribute to the tag that is open: ` name='value'`, the value escaped. `name` is literal.
     pub fn attr(&mut self, name: &str, value: &str) -> &mut Writer {
-        let _ = (name, value);
-        todo!()
+        self.raw_parts(&[" ", name, "='"]);
+        escape(&mut self.out, value, Place::Value);
+        self.out.push(b'\'');
+        self
     }
 
     /// Adds character data, escaped; ends an open tag first.
     pub fn text(&mut self, text: &str) -> &mut Writer {
-        let _ = text;
-        todo!()
+        self.leave_open();
+        escape(&mut self.out, text, Place::Text);
+        self
     }
 
     /// Adds a tree; ends an open tag first. `default_ns` is the default namespace in scope.
     pub fn element(&mut self, element: &Element, default_ns: &str) -> &mut Writer {
-        let _ = (element, default_ns);
-        todo!()
+        self.leave_open();
+        self.tree(element, default_ns);
+        self
     }
 
-    /// Adds already serialised XML.
+    /// Adds already serialised XML; ends an open tag first.
     pub fn raw(&mut self, xml: &[u8]) -> &mut Writer {
-        let _ = xml;
-        todo!()
+        self.leave_open();
+        self.out.extend_from_slice(xml);
+        self
     }
 
     /// Closes the innermost tag (`/>` when it is empty).
     pub fn close(&mut self) -> &mut Writer {
-        todo!()
+        let Some(name) = self.open.pop() else { return self };
+        if std::mem::take(&mut self.in_tag) {
+            self.raw_parts(&["/>"]);
+        } else {
+            self.raw_parts(&["</"]);
+            self.out.extend_from_within(name);
+            self.out.push(b'>');
+        }
+        self
     }
 
     /// Ends an open tag without closing the element (a stream header).
     pub fn leave_open(&mut self) -> &mut Writer {
-        todo!()
+        if std::mem::take(&mut self.in_tag) {
+            self.out.push(b'>');
+        }
+        self
     }
 
     /// What was written.
     pub fn finish(self) -> Bytes {
-        todo!()
+        Bytes::from(self.out)
+    }
+
+    fn raw_parts(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.out.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    fn tree(&mut self, element: &Element, default_ns: &str) {
+        let ns = element.ns();
+        let name = legal_name(element.name());
+        // The namespace of the prefix `xml` cannot be the default one.
+        let reserved = ns == XMLNS_XML;
+        match reserved {
+            true => self.open(&["xml:", &name].concat()),
+            false => self.open(&name),
+        };
+        let inner = if reserved { default_ns } else { ns.as_str() };
+        if inner != default_ns {
+            self.declaration("", inner);
+        }
+        self.attributes(element);
+        for node in element.nodes() {
+            match node {
+                Node::Element(child) => drop(self.element(child, inner)),
+                Node::Text(text) if text.is_empty() => {}
+                Node::Text(text) => drop(self.text(text)),
+            }
+        }
+        self.close();
+    }
+
+    fn attributes(&mut self, element: &Element) {
+        for (index, ((ns, name), value)) in element.attrs().iter().enumerate() {
+            match ns.as_str() {
+                "" if name.as_str() == "xmlns" => {}
+                XMLNS_XMLNS => {}
+                "" => drop(self.attr(&legal_name(name), value)),
+                XMLNS_XML => drop(self.attr(&["xml:", &legal_name(name)].concat(), value)),
+                ns => {
+                    let prefix = ["ns", &index.to_string()].concat();
+                    self.declaration(&prefix, ns);
+                    self.attr(&[&prefix, ":", &legal_name(name)].concat(), value);
+                }
+            }
+        }
+    }
+
+    /// A namespace name is written so that nobody has to expand it: parsers that compare it as bytes, ours among them,
+    /// refuse references in it.
+    fn declaration(&mut self, prefix: &str, ns: &str) {
+        let quote = if ns.contains('\'') { '"' } else { '\'' };
+        let legal = |c: char| c > ' ' && !matches!(c, '&' | '<' | '\u{FFFE}' | '\u{FFFF}') && c != quote;
+        let ns: String = ns.chars().map(|c| if legal(c) { c } else { '\u{FFFD}' }).collect();
+        let quote = if quote == '"' { "\"" } else { "'" };
+        let colon = if prefix.is_empty() { "" } else { ":" };
+        self.raw_parts(&[" xmlns", colon, prefix, "=", quote, &ns, quote]);
+    }
+}
+
+/// A name that every parser accepts; names are literals or were parsed, so that this changes none in practice.
+fn legal_name(name: &str) -> Cow<'_, str> {
+    match is_ncname(name) {
+        true => Cow::Borrowed(name),
+        false => Cow::Borrowed("_"),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Text,
+    Value,
+}
+
+/// XML 1.0 sections 2.4 and 3.3.3: references for what would end the text or the value, or be normalised away.
+fn escape(out: &mut Vec<u8>, text: &str, place: Place) {
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let (reference, len) = match byte {
+            b'&' => ("&amp;", 1),
+            b'<' => ("&lt;", 1),
+            b'>' => ("&gt;", 1),
+            b'\r' => ("&#xD;", 1),
+            b'\'' if place == Place::Value => ("&apos;", 1),
+            b'"' if place == Place::Value => ("&quot;", 1),
+            b'\t' if place == Place::Value => ("&#x9;", 1),
+            b'\n' if place == Place::Value => ("&#xA;", 1),
+            b'\t' | b'\n' => continue,
+            0..0x20 => ("\u{FFFD}", 1),
+            0xEF if matches!(bytes[at..], [_, 0xBF, 0xBE | 0xBF, ..]) => ("\u{FFFD}", 3),
+            _ => continue,
+        };
+        out.extend_from_slice(&bytes[written..at]);
+        out.extend_from_slice(reference.as_bytes());
+        written = at + len;
+    }
+    out.extend_from_slice(&bytes[written..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Build, CLIENT, element};
+    use super::*;
+
+    fn written(element: &Element) -> String {
+        let mut writer = Writer::new();
+        writer.element(element, CLIENT);
+        String::from_utf8(writer.finish().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn markup_in_strings_is_escaped_and_illegal_characters_are_replaced() {
+        let mut writer = Writer::new();
+        writer
+            .open("a")
+            .attr("b", "<'\"&>\t\n\r\u{1}")
+            .text("]]>&<'\"\t\n\r\u{0}\u{FFFE}é\u{FFFD}")
+            .close();
+        assert_eq!(
+            std::str::from_utf8(&writer.finish()).unwrap(),
+            "<a b='&lt;&apos;&quot;&amp;&gt;&#x9;&#xA;&#xD;\u{FFFD}'>]]&gt;&amp;&lt;'\"\t\n&#xD;\u{FFFD}\u{FFFD}é\u{FFFD}</a>"
+        );
+    }
+
+    #[test]
+    fn a_header_is_left_open_and_empty_elements_are_short() {
+        let mut writer = Writer::new();
+        writer.open("stream:stream").attr("to", "x").leave_open();
+        writer.open("a").open("b").close().raw(b"<c/>").close();
+        assert_eq!(
+            std::str::from_utf8(&writer.finish()).unwrap(),
+            "<stream:stream to='x'><a><b/><c/></a>"
+        );
+    }
+
+    #[test]
+    fn namespaces_are_declared_where_they_change() {
+        let tree = element("iq", CLIENT)
+            .with("id", "1")
+            .append(
+                element("query", "urn:q")
+                    .append(element("item", "urn:q"))
+                    .append(element("body", CLIENT)),
+            )
+            .append(element("none", ""))
+            .build();
+        assert_eq!(
+            written(&tree),
+            "<iq id='1'><query xmlns='urn:q'><item/><body xmlns='jabber:client'/></query><none xmlns=''/></iq>"
+        );
+        assert_eq!(written(&element("space", XMLNS_XML).build()), "<xml:space/>");
+        assert_eq!(
+            written(&element("a", "urn:o'brien").build()),
+            "<a xmlns=\"urn:o'brien\"/>"
+        );
     }
 }
