@@ -1,0 +1,309 @@
+//! The roster and its subscriptions (RFC 6121 sections 2 and 3, appendix A), without I/O.
+
+mod subscription;
+
+pub use subscription::{Direction, Request, State, Subscription, Transition, transition};
+
+use jid::BareJid;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Bytes in an item's name.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Bytes in a group's name.
+pub const GROUP_BYTES_MAX: usize = 256;
+/// Groups of one item.
+pub const GROUPS_MAX: usize = 32;
+/// Inbound subscription requests that wait for an answer, per account; what comes beyond them is ignored.
+pub const REQUESTS_MAX: usize = 50;
+
+/// One contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The handle that the user gave the contact (RFC 6121 section 2.1.2.4).
+    pub name: Option<String>,
+    /// The groups, in the order of the roster set (RFC 6121 section 2.1.2.6).
+    pub groups: Vec<String>,
+    /// The subscription both ways, with what is pending.
+    pub state: State,
+    /// Whether the item is in the roster that clients see. A mere inbound request is noted without one (RFC 6121
+    /// appendix A.1, "None + Pending In").
+    pub listed: bool,
+}
+
+/// An account's contacts and their version.
+///
+/// Invariant: an item is listed, or its state says that a request is pending in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    items: BTreeMap<BareJid, Item>,
+    version: u64,
+}
+
+/// Why a roster set is refused (RFC 6121 section 2.3.3); the doc line names the stanza error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// `not-acceptable`
+    #[error("the name is longer than {NAME_BYTES_MAX} bytes")]
+    NameTooLong,
+    /// `not-acceptable`
+    #[error("a group's name is longer than {GROUP_BYTES_MAX} bytes")]
+    GroupTooLong,
+    /// `not-acceptable`
+    #[error("a group's name is empty")]
+    GroupEmpty,
+    /// `bad-request`
+    #[error("a group is named twice")]
+    GroupTwice,
+    /// `resource-constraint`
+    #[error("an item has more than {GROUPS_MAX} groups")]
+    TooManyGroups,
+    /// `resource-constraint`
+    #[error("the roster is full")]
+    TooManyItems,
+}
+
+impl Roster {
+    /// A roster as it was stored. The version must be above every version that this account's clients may have cached.
+    pub fn new(items: impl IntoIterator<Item = (BareJid, Item)>, version: u64) -> Roster {
+        Roster {
+            items: items.into_iter().collect(),
+            version,
+        }
+    }
+
+    /// The version (RFC 6121 section 2.6): an opaque number to clients, larger after each change that they see.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Everything known of a contact, listed or not.
+    pub fn get(&self, contact: &BareJid) -> Option<&Item> {
+        self.items.get(contact)
+    }
+
+    /// The state of a contact; unknown ones are "None".
+    pub fn state(&self, contact: &BareJid) -> State {
+        self.items.get(contact).map(|item| item.state).unwrap_or_default()
+    }
+
+    /// The items that clients see.
+    pub fn listed(&self) -> impl Iterator<Item = (&BareJid, &Item)> {
+        self.items.iter().filter(|(_, item)| item.listed)
+    }
+
+    /// Contacts whose subscription request waits for the user's answer.
+    pub fn pending_in(&self) -> impl Iterator<Item = &BareJid> {
+        self.items
+            .iter()
+            .filter(|(_, item)| item.state.pending_in)
+            .map(|(contact, _)| contact)
+    }
+
+    /// Contacts that receive the user's presence.
+    pub fn subscribers(&self) -> impl Iterator<Item = &BareJid> {
+        self.items
+            .iter()
+            .filter(|(_, item)| item.state.subscription.is_from())
+            .map(|(contact, _)| contact)
+    }
+
+    /// Contacts whose presence the user receives.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &BareJid> {
+        self.items
+            .iter()
+            .filter(|(_, item)| item.state.subscription.is_to())
+            .map(|(contact, _)| contact)
+    }
+
+    /// A roster set (RFC 6121 sections 2.3 and 2.4): adds or changes name and groups, leaves the subscription alone.
+    /// Whether the contact is the user itself is the caller's to check. A push is due.
+    ///
+    /// # Errors
+    /// When a limit is exceeded; the roster is unchanged.
+    pub fn set(
+        &mut self,
+        contact: &BareJid,
+        name: Option<String>,
+        groups: Vec<String>,
+        items_max: usize,
+    ) -> Result<(), Refusal> {
+        check(name.as_deref(), &groups)?;
+        let known = self.items.get(contact).is_some_and(|item| item.listed);
+        if !known && self.listed().count() >= items_max {
+            return Err(Refusal::TooManyItems);
+        }
+        let item = self.items.entry(contact.clone()).or_default();
+        item.name = name.filter(|name| !name.is_empty());
+        item.groups = groups;
+        item.listed = true;
+        self.version += 1;
+        Ok(())
+    }
+
+    /// Puts an item there as the server's own doing: the collector in an admin's roster. No limit applies.
+    pub fn insert(&mut self, contact: BareJid, item: Item) {
+        self.items.insert(contact, item);
+        self.version += 1;
+    }
+
+    /// Removes a contact (RFC 6121 section 2.5) and returns what it was; the caller sends what section 2.5.2 asks for:
+    /// [`State::cancellations`]. A push is due when the item was listed; `None`: `item-not-found`.
+    pub fn remove(&mut self, contact: &BareJid) -> Option<Item> {
+        let item = self.items.remove(contact)?;
+        self.version += u64::from(item.listed);
+        Some(item)
+    }
+
+    /// Runs a subscription stanza to (outbound) or from (inbound) a contact through appendix A, keeps the outcome, and
+    /// returns it. A new item that only an outbound stanza makes (RFC 6121 sections 3.1.2 and 3.4.2) counts towards
+    /// `items_max`; a request beyond [`REQUESTS_MAX`] leaves no trace.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyItems`] for outbound stanzas alone.
+    pub fn apply(
+        &mut self,
+        contact: &BareJid,
+        direction: Direction,
+        request: Request,
+        items_max: usize,
+    ) -> Result<Transition, Refusal> {
+        let before = self.items.get(contact).cloned().unwrap_or_default();
+        let mut outcome = transition(before.state, direction, request);
+        let asks = outcome.state.pending_in && !before.state.pending_in;
+        if asks && self.pending_in().count() >= REQUESTS_MAX {
+            return Ok(Transition::ignored(before.state));
+        }
+        let listed = before.listed || outcome.push;
+        if listed && !before.listed && direction == Direction::Outbound && self.listed().count() >= items_max {
+            return Err(Refusal::TooManyItems);
+        }
+        outcome.push = outcome.push && listed;
+        self.version += u64::from(outcome.push);
+        self.keep(contact, before, outcome.state, listed);
+        Ok(outcome)
+    }
+
+    fn keep(&mut self, contact: &BareJid, item: Item, state: State, listed: bool) {
+        if listed || state.pending_in {
+            self.items.insert(contact.clone(), Item { state, listed, ..item });
+        } else {
+            self.items.remove(contact);
+        }
+    }
+}
+
+fn check(name: Option<&str>, groups: &[String]) -> Result<(), Refusal> {
+    if name.is_some_and(|name| name.len() > NAME_BYTES_MAX) {
+        return Err(Refusal::NameTooLong);
+    }
+    if groups.len() > GROUPS_MAX {
+        return Err(Refusal::TooManyGroups);
+    }
+    for (index, group) in groups.iter().enumerate() {
+        match group.len() {
+            0 => return Err(Refusal::GroupEmpty),
+            bytes if bytes > GROUP_BYTES_MAX => return Err(Refusal::GroupTooLong),
+            _ if groups[..index].contains(group) => return Err(Refusal::GroupTwice),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(name: &str) -> BareJid {
+        BareJid::new(&format!("{name}@mon.example")).unwrap()
+    }
+
+    #[test]
+    fn a_request_from_a_stranger_is_noted_without_a_roster_item() {
+        let mut roster = Roster::default();
+        let outcome = roster
+            .apply(&contact("a"), Direction::Inbound, Request::Subscribe, 10)
+            .unwrap();
+        assert!(outcome.pass && !outcome.push);
+        assert_eq!(roster.listed().count(), 0);
+        assert_eq!(roster.pending_in().count(), 1);
+        assert_eq!(roster.version(), 0);
+        // Withdrawn: nothing is left of it.
+        let outcome = roster
+            .apply(&contact("a"), Direction::Inbound, Request::Unsubscribe, 10)
+            .unwrap();
+        assert!(outcome.pass && !outcome.push);
+        assert_eq!(roster, Roster::default());
+    }
+
+    #[test]
+    fn approving_a_stranger_creates_the_item() {
+        let mut roster = Roster::default();
+        roster
+            .apply(&contact("a"), Direction::Inbound, Request::Subscribe, 10)
+            .unwrap();
+        let outcome = roster
+            .apply(&contact("a"), Direction::Outbound, Request::Subscribed, 10)
+            .unwrap();
+        assert!(outcome.pass && outcome.push);
+        assert_eq!(roster.listed().count(), 1);
+        assert_eq!(roster.subscribers().collect::<Vec<_>>(), [&contact("a")]);
+        assert_eq!(roster.version(), 1);
+    }
+
+    #[test]
+    fn s08_requests_beyond_the_limit_leave_no_trace() {
+        let mut roster = Roster::default();
+        for number in 0..REQUESTS_MAX + 10 {
+            let from = contact(&format!("a{number}"));
+            let outcome = roster.apply(&from, Direction::Inbound, Request::Subscribe, 10).unwrap();
+            assert_eq!(outcome.pass, number < REQUESTS_MAX);
+        }
+        assert_eq!(roster.pending_in().count(), REQUESTS_MAX);
+    }
+
+    #[test]
+    fn s09_sets_beyond_the_limits_are_refused_and_change_nothing() {
+        let mut roster = Roster::default();
+        let long = "x".repeat(257);
+        let group = |name: &str| vec![name.to_owned()];
+        let many = (0..33).map(|number| format!("g{number}")).collect::<Vec<_>>();
+        let twice = vec!["g".to_owned(), "g".to_owned()];
+        let a = contact("a");
+        assert_eq!(
+            roster.set(&a, Some(long.clone()), vec![], 10),
+            Err(Refusal::NameTooLong)
+        );
+        assert_eq!(roster.set(&a, None, group(&long), 10), Err(Refusal::GroupTooLong));
+        assert_eq!(roster.set(&a, None, group(""), 10), Err(Refusal::GroupEmpty));
+        assert_eq!(roster.set(&a, None, many, 10), Err(Refusal::TooManyGroups));
+        assert_eq!(roster.set(&a, None, twice, 10), Err(Refusal::GroupTwice));
+        assert_eq!(roster.set(&a, None, vec![], 0), Err(Refusal::TooManyItems));
+        assert_eq!(
+            roster.apply(&a, Direction::Outbound, Request::Subscribe, 0),
+            Err(Refusal::TooManyItems)
+        );
+        assert_eq!(roster, Roster::default());
+        // A full roster can still be edited and answer requests.
+        roster.set(&a, None, vec![], 1).unwrap();
+        roster.set(&a, Some("A".into()), group("g"), 1).unwrap();
+        roster.apply(&a, Direction::Outbound, Request::Subscribe, 1).unwrap();
+        assert_eq!(roster.listed().count(), 1);
+    }
+
+    #[test]
+    fn s07_a_set_leaves_the_subscription_alone() {
+        let mut roster = Roster::default();
+        let a = contact("a");
+        roster.apply(&a, Direction::Outbound, Request::Subscribe, 10).unwrap();
+        let state = roster.state(&a);
+        roster.set(&a, Some("Ada".into()), vec!["Friends".into()], 10).unwrap();
+        assert_eq!(roster.state(&a), state);
+        assert!(state.pending_out);
+        let removed = roster.remove(&a).unwrap();
+        assert_eq!(removed.name.as_deref(), Some("Ada"));
+        assert_eq!(roster.version(), 3);
+        assert!(roster.remove(&a).is_none());
+    }
+}
