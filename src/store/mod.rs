@@ -1,43 +1,156 @@
 //! Sled behind narrow types: nobody outside this room sees it.
 //!
-//! One storage thread owns all writing: it collects batches for a few milliseconds, applies them, flushes, calls
-//! fdatasync on its own handle of the database file, and only then moves the committed sequence forward (sled's
-//! `flush` alone does not survive a power cut, its `flush_async` deadlocks). A write is visible to readers at once,
-//! through an overlay of what is still on its way; what may be acknowledged waits for its [`Ticket`].
+//! One storage thread owns all writing: it applies the batches that wait as one group, flushes, calls fdatasync on its
+//! own handle of the database file, and only then moves the committed sequence forward (sled's `flush` alone does not
+//! survive a power cut, its `flush_async` deadlocks). A write is visible to readers at once, through an overlay of what
+//! is still on its way; what may be acknowledged waits for its [`Ticket`].
+//!
+//! Everything is in one tree, one byte of the key telling the table, so that a [`Batch`] over any tables is one atomic
+//! write. Local accounts are keyed by their localpart alone, so that a store can change its domain. Each value carries a
+//! checksum; a manifest counts all records, and a start reads them all: less data than before is never served in silence.
+//!
+//! The first I/O error ends all writing until a restart (a sled handle never recovers): [`Store::failure`] tells, and
+//! receivers of [`Store::committed`] see it closed.
 
+mod accounts;
+mod batch;
+mod caps;
+mod committer;
+mod directory;
+mod error;
+mod key;
+mod manifest;
+mod medium;
+mod meta;
+mod monitor;
+mod offline;
+mod opening;
+mod overlay;
+mod password;
+mod pep;
+mod reading;
+mod record;
+mod rosters;
+mod scram;
+mod space;
+#[cfg(test)]
+mod tests;
+mod vcards;
+
+pub use accounts::{Account, Accounts};
+pub use batch::{Batch, Ticket};
+pub use caps::{Caps, CapsHash};
+pub use error::StoreError;
+pub use monitor::Monitor;
+pub use offline::{Offline, OfflineMessage};
+pub use opening::Options;
+pub use password::{Credentials, Policy, prepare_password};
+pub use pep::{
+    AccessModel, Affiliation, Node, NodeConfig, Owner, Pep, PepItem, PublishModel, Published, SendLast, Subscribed,
+};
+pub use rosters::Rosters;
+pub use scram::{SCRAM_ITERATIONS, ScramHash, ScramKeys};
+pub use vcards::Vcards;
+
+use committer::{Committer, Job, Progress, QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX, panic_text};
+use directory::{Directory, unreadable};
+use opening::{Opened, damaged};
+use overlay::Overlay;
+use reading::Quarantine;
+use space::Floor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tokio::sync::watch;
 
-/// The sequence number of a batch handed to the storage thread. Ordered: a later ticket is durable only after all
-/// earlier ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
-
-/// A handle on the store. Cheap to clone.
-#[derive(Clone, Debug)]
+/// A handle on the store. Cheap to clone. When the last one goes, what was handed over is made durable first.
+#[derive(Clone)]
 pub struct Store {
-    _shared: Arc<()>,
+    shared: Arc<Shared>,
 }
 
-/// Why the store cannot be opened or used: a sentence for the operator that says what, where and how to mend it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StoreError(pub String);
+struct Shared {
+    domain: String,
+    secret: [u8; 32],
+    progress: Arc<Progress>,
+    writers: Mutex<Writers>,
+    committed: watch::Receiver<Ticket>,
+    quarantine: Quarantine,
+    floor: Floor,
+    thread: Option<JoinHandle<()>>,
+    db: sled::Db,
+    // Last: the lock goes when sled has gone.
+    _directory: Arc<Directory>,
+}
+
+/// Held while a batch is built from what was read, and handed over.
+struct Writers {
+    /// `None` once the store is being closed.
+    jobs: Option<SyncSender<Job>>,
+    latest: Ticket,
+}
 
 impl Store {
-    /// Opens the store in a directory (created 0700 when absent), for one domain.
+    /// Opens the store in a directory (created 0700 when absent), for one domain, with default [`Options`].
     ///
     /// # Errors
     /// Locked by another process, made for another domain, no free space, damaged, unreadable.
     pub fn open(dir: &Path, domain: &str) -> Result<Store, StoreError> {
-        let _ = (dir, domain);
-        todo!()
+        Store::open_with(dir, domain, &Options::default())
     }
 
-    /// Follows the newest durable ticket. The value changes after each commit.
+    /// Opens the store with options. Blocks; needs no runtime.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(dir: &Path, domain: &str, options: &Options) -> Result<Store, StoreError> {
+        let floor = Floor::new(dir, options.free_bytes_min);
+        let directory = Arc::new(Directory::open(dir, &floor)?);
+        let (opened_sender, opened) = sync_channel(1);
+        let (jobs_sender, jobs) = sync_channel(QUEUE_BATCHES_MAX);
+        let storage = Storage {
+            directory: Arc::clone(&directory),
+            domain: domain.to_owned(),
+            options: options.clone(),
+            floor: floor.clone(),
+        };
+        let thread = thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || storage.run(&opened_sender, &jobs))
+            .map_err(|error| unreadable(dir, &error))?;
+        let begun = wait_for_opening(&directory, options, &opened)?;
+        let latest = *begun.committed.borrow();
+        Ok(Store {
+            shared: Arc::new(Shared {
+                domain: domain.to_owned(),
+                secret: begun.secret,
+                writers: Mutex::new(Writers {
+                    jobs: Some(jobs_sender),
+                    latest,
+                }),
+                progress: begun.progress,
+                committed: begun.committed,
+                quarantine: Quarantine::default(),
+                floor,
+                thread: Some(thread),
+                db: begun.db,
+                _directory: directory,
+            }),
+        })
+    }
+
+    /// The domain that the store was made for.
+    pub fn domain(&self) -> &str {
+        &self.shared.domain
+    }
+
+    /// Follows the newest durable ticket. The value changes after each commit; closed when the store has failed.
     pub fn committed(&self) -> watch::Receiver<Ticket> {
-        todo!()
+        self.shared.committed.clone()
     }
 
     /// Waits until a ticket is durable, for callers outside the runtime (command line, tests).
@@ -45,7 +158,236 @@ impl Store {
     /// # Errors
     /// When the store has failed: nothing after the failure is durable.
     pub fn wait(&self, ticket: Ticket) -> Result<(), StoreError> {
-        let _ = ticket;
-        todo!()
+        self.shared.progress.wait(ticket).map_err(StoreError::Failed)
     }
+
+    /// The ticket of the newest batch handed over: when it is durable, everything written until now is.
+    pub fn latest(&self) -> Ticket {
+        self.shared
+            .writers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .latest
+    }
+
+    /// Why the store has failed, if it has: a reason to end and be restarted.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.progress.failure()
+    }
+
+    /// Whether writes are refused for want of free space: a reason for an alert.
+    pub fn is_low_on_space(&self) -> bool {
+        self.shared.progress.low_space.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the store takes on disk; `None` when that cannot be told.
+    pub fn disk_bytes(&self) -> Option<u64> {
+        self.shared.db.size_on_disk().ok()
+    }
+
+    /// Records found unreadable since the start; each was logged.
+    pub fn quarantined(&self) -> usize {
+        self.shared.quarantine.len()
+    }
+
+    /// Hands a batch over: visible to readers at once, durable when its ticket is. An empty batch yields the ticket of
+    /// everything before it. Never blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::NoSpace`] (both `resource-constraint`) or [`StoreError::Failed`]; then
+    /// nothing of it is written.
+    pub fn submit(&self, batch: Batch) -> Result<Ticket, StoreError> {
+        let mut writers = self.shared.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.hand_over(&mut writers, batch)
+    }
+
+    /// Builds a batch from what it reads while no other batch can come between. `build` must stay within this room.
+    fn transact<T>(&self, build: impl FnOnce(&mut Batch) -> Result<T, StoreError>) -> Result<(Ticket, T), StoreError> {
+        let mut writers = self.shared.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = Batch::new();
+        let value = build(&mut batch)?;
+        Ok((self.hand_over(&mut writers, batch)?, value))
+    }
+
+    fn hand_over(&self, writers: &mut Writers, batch: Batch) -> Result<Ticket, StoreError> {
+        if batch.is_empty() {
+            return Ok(writers.latest);
+        }
+        self.check_writable()?;
+        let ticket = Ticket(writers.latest.0 + 1);
+        let progress = &self.shared.progress;
+        // Held over both: the thread cannot take the batch out of the overlay before it is in.
+        let mut overlay = progress.overlay.write().unwrap_or_else(PoisonError::into_inner);
+        let job = Job::new(ticket, batch.writes().clone());
+        let bytes = job.bytes;
+        let jobs = writers.jobs.as_ref().ok_or(StoreError::Busy)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => self.failed(),
+        })?;
+        progress.pending_bytes.fetch_add(bytes, Ordering::Relaxed);
+        overlay.enter(ticket, batch.into_writes());
+        writers.latest = ticket;
+        Ok(ticket)
+    }
+
+    fn check_writable(&self) -> Result<(), StoreError> {
+        let progress = &self.shared.progress;
+        if progress.failure().is_some() {
+            return Err(self.failed());
+        }
+        if self.is_low_on_space() {
+            return Err(StoreError::NoSpace(self.shared.floor.sentence()));
+        }
+        if progress.pending_bytes.load(Ordering::Relaxed) > QUEUE_BYTES_MAX {
+            return Err(StoreError::Busy);
+        }
+        Ok(())
+    }
+
+    fn failed(&self) -> StoreError {
+        let why = self
+            .failure()
+            .unwrap_or_else(|| "the storage thread has ended".to_owned());
+        StoreError::Failed(format!(
+            "the store has failed ({why}): see the log, mend the cause, restart watchpost"
+        ))
+    }
+
+    fn overlay(&self) -> RwLockReadGuard<'_, Overlay> {
+        self.shared
+            .progress
+            .overlay
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number above all given out before, over restarts too.
+    fn next_number(&self) -> u64 {
+        self.shared.progress.order.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Accounts and their credentials.
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts::new(self)
+    }
+
+    /// Rosters and subscription requests.
+    pub fn rosters(&self) -> Rosters<'_> {
+        Rosters::new(self)
+    }
+
+    /// Messages for accounts that are away.
+    pub fn offline(&self) -> Offline<'_> {
+        Offline::new(self)
+    }
+
+    /// Nodes and their items.
+    pub fn pep(&self) -> Pep<'_> {
+        Pep::new(self)
+    }
+
+    /// vCards.
+    pub fn vcards(&self) -> Vcards<'_> {
+        Vcards::new(self)
+    }
+
+    /// Verified entity capabilities.
+    pub fn caps(&self) -> Caps<'_> {
+        Caps::new(self)
+    }
+
+    /// What collectors remember.
+    pub fn monitor(&self) -> Monitor<'_> {
+        Monitor::new(self)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("domain", &self.shared.domain)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let writers = self.writers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        writers.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was caught and told already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the storage thread needs to begin.
+struct Storage {
+    directory: Arc<Directory>,
+    domain: String,
+    options: Options,
+    floor: Floor,
+}
+
+/// What it tells when it has begun.
+struct Begun {
+    db: sled::Db,
+    secret: [u8; 32],
+    progress: Arc<Progress>,
+    committed: watch::Receiver<Ticket>,
+}
+
+impl Storage {
+    fn run(self, opened: &SyncSender<Result<Begun, StoreError>>, jobs: &Receiver<Job>) {
+        match self.open() {
+            Ok((begun, committer)) => {
+                // Nobody waits any more: the time limit has passed.
+                if opened.send(Ok(begun)).is_ok() {
+                    drop(self);
+                    committer.run(jobs);
+                }
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
+            }
+        }
+    }
+
+    fn open(&self) -> Result<(Begun, Committer<medium::Sled>), StoreError> {
+        let open = || opening::open(&self.directory, &self.domain, &self.options, self.floor.clone());
+        let opened = catch_unwind(AssertUnwindSafe(open));
+        let Opened { medium, meta, manifest } =
+            opened.unwrap_or_else(|panic| Err(damaged(&self.directory, &panic_text(&*panic))))?;
+        let (sender, committed) = watch::channel(manifest.ticket);
+        let progress = Arc::new(Progress::new(&manifest));
+        let begun = Begun {
+            db: medium.db.clone(),
+            secret: meta.secret,
+            progress: Arc::clone(&progress),
+            committed,
+        };
+        let committer = Committer {
+            medium,
+            manifest,
+            progress,
+            committed: sender,
+        };
+        Ok((begun, committer))
+    }
+}
+
+fn wait_for_opening(
+    directory: &Directory,
+    options: &Options,
+    opened: &Receiver<Result<Begun, StoreError>>,
+) -> Result<Begun, StoreError> {
+    let bytes = directory
+        .path()
+        .join("db")
+        .metadata()
+        .map_or(0, |metadata| metadata.len());
+    let limit = options.open_time_max + Duration::from_secs(bytes >> 23);
+    let slow = || damaged(directory, &format!("it could not be read within {} s", limit.as_secs()));
+    opened.recv_timeout(limit).unwrap_or_else(|_| Err(slow()))
 }

@@ -1,0 +1,232 @@
+//! Accounts: roles and credentials.
+
+use super::key::{Key, Parts, Table};
+use super::offline::Offline;
+use super::password::{Credentials, Policy};
+use super::pep::Pep;
+use super::rosters::Rosters;
+use super::scram::{ScramHash, ScramKeys};
+use super::vcards::Vcards;
+use super::{Store, StoreError, Ticket};
+use crate::stanza::Role;
+use chrono::{DateTime, Utc};
+use jid::NodePart;
+use serde::{Deserialize, Serialize};
+
+/// What may be told about an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its prepared localpart.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// Refused at log-in.
+    pub disabled: bool,
+    /// Whether anybody can log in as it; nobody can as the built-in collector.
+    pub has_credentials: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    role: Role,
+    created: DateTime<Utc>,
+    #[serde(default)]
+    disabled: bool,
+    credentials: Option<Credentials>,
+}
+
+impl Record {
+    /// Credentials that may be used.
+    fn usable(&self) -> Option<&Credentials> {
+        self.credentials.as_ref().filter(|_| !self.disabled)
+    }
+}
+
+/// The accounts. Names are localparts; any form that prepares to the same one means the same account.
+#[derive(Clone, Copy, Debug)]
+pub struct Accounts<'a> {
+    store: &'a Store,
+}
+
+impl<'a> Accounts<'a> {
+    pub(super) fn new(store: &'a Store) -> Accounts<'a> {
+        Accounts { store }
+    }
+
+    /// Adds an account. Derives its credentials, so it blocks for some 50 ms.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::Invalid`] for name or password, or as [`Store::submit`].
+    pub fn add(&self, user: &str, role: Role, password: &str, policy: &Policy) -> Result<Ticket, StoreError> {
+        self.create(user, role, Some(Credentials::derive(password, policy)?))
+    }
+
+    /// Adds an account that nobody can log in as.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::Invalid`] for the name, or as [`Store::submit`].
+    pub fn add_without_credentials(&self, user: &str, role: Role) -> Result<Ticket, StoreError> {
+        self.create(user, role, None)
+    }
+
+    /// Adds an account with credentials that were derived elsewhere. Does not block.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::Invalid`] for the name, or as [`Store::submit`].
+    pub fn create(&self, user: &str, role: Role, credentials: Option<Credentials>) -> Result<Ticket, StoreError> {
+        let key = key(&prepared(user)?);
+        let record = Record {
+            role,
+            created: Utc::now(),
+            disabled: false,
+            credentials,
+        };
+        let (ticket, ()) = self.store.transact(|batch| {
+            // An unreadable record still is an account: its name must not fall to somebody else.
+            if self.store.has(&key) {
+                return Err(StoreError::Exists);
+            }
+            batch.put_json(key, &record);
+            Ok(())
+        })?;
+        Ok(ticket)
+    }
+
+    /// Changes a password. Derives credentials, so it blocks for some 50 ms. The account's sessions are the caller's to
+    /// end.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], [`StoreError::Invalid`] for the password, or as [`Store::submit`].
+    pub fn set_password(&self, user: &str, password: &str, policy: &Policy) -> Result<Ticket, StoreError> {
+        self.set_credentials(user, Credentials::derive(password, policy)?)
+    }
+
+    /// Changes a password whose credentials were derived elsewhere. Does not block.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], or as [`Store::submit`].
+    pub fn set_credentials(&self, user: &str, credentials: Credentials) -> Result<Ticket, StoreError> {
+        self.change(user, |record| record.credentials = Some(credentials))
+    }
+
+    /// Changes a role.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], or as [`Store::submit`].
+    pub fn set_role(&self, user: &str, role: Role) -> Result<Ticket, StoreError> {
+        self.change(user, |record| record.role = role)
+    }
+
+    /// Refuses log-in to an account, or allows it again.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], or as [`Store::submit`].
+    pub fn set_disabled(&self, user: &str, disabled: bool) -> Result<Ticket, StoreError> {
+        self.change(user, |record| record.disabled = disabled)
+    }
+
+    fn change(&self, user: &str, change: impl FnOnce(&mut Record)) -> Result<Ticket, StoreError> {
+        let key = key(&prepared(user)?);
+        let (ticket, ()) = self.store.transact(|batch| {
+            let mut record = self.store.get_json(&key).ok_or(StoreError::Absent)?;
+            change(&mut record);
+            batch.put_json(key, &record);
+            Ok(())
+        })?;
+        Ok(ticket)
+    }
+
+    /// Removes an account and everything that is stored for it, as one batch. What others' rosters say of it is the
+    /// caller's to mend.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], or as [`Store::submit`].
+    pub fn remove(&self, user: &str) -> Result<Ticket, StoreError> {
+        let name = prepared(user)?;
+        let key = key(&name);
+        let (ticket, ()) = self.store.transact(|batch| {
+            if !self.store.has(&key) {
+                return Err(StoreError::Absent);
+            }
+            batch.delete(key);
+            Rosters::new(self.store).remove_account(batch, &name);
+            Offline::new(self.store).remove_account(batch, &name);
+            Pep::new(self.store).remove_account(batch, &name);
+            Vcards::new(self.store).delete(batch, &name);
+            Ok(())
+        })?;
+        Ok(ticket)
+    }
+
+    /// All accounts, by name.
+    pub fn list(&self) -> Vec<Account> {
+        let records = self.store.scan_json::<Record>(&Key::new(Table::Account)).into_iter();
+        let account = |(key, record): (Vec<u8>, Record)| Some(account(Parts::new(&key).text()?, &record));
+        records.filter_map(account).collect()
+    }
+
+    /// An account.
+    pub fn get(&self, user: &str) -> Option<Account> {
+        let (name, record) = self.record(user)?;
+        Some(account(name, &record))
+    }
+
+    /// An account's role; `None` for a name that is none.
+    pub fn role(&self, user: &str) -> Option<Role> {
+        self.record(user).map(|(_, record)| record.role)
+    }
+
+    /// Whether there is such an account.
+    pub fn exists(&self, user: &str) -> bool {
+        prepared(user).is_ok_and(|name| self.store.has(&key(&name)))
+    }
+
+    /// Whether this is the password of an account that may log in. Blocks for some 30 ms, for unknown names too, and
+    /// takes 19 MiB meanwhile: callers limit how many run at once.
+    pub fn verify_password(&self, user: &str, password: &str) -> bool {
+        match self.record(user).as_ref().and_then(|(_, record)| record.usable()) {
+            Some(credentials) => credentials.verify(password),
+            None => Credentials::verify_in_vain(password),
+        }
+    }
+
+    /// The SCRAM keys of an account; for a name without, keys that look alike, stay the same, and fit no password.
+    pub fn credentials(&self, user: &str, hash: ScramHash) -> ScramKeys {
+        let record = self.record(user);
+        let usable = record.as_ref().and_then(|(_, record)| record.usable());
+        match usable.and_then(|credentials| credentials.scram(hash)) {
+            Some(keys) => keys.clone(),
+            None => {
+                let name = prepared(user).unwrap_or_else(|_| user.to_owned());
+                ScramKeys::fake(&self.store.shared.secret, hash, &name)
+            }
+        }
+    }
+
+    fn record(&self, user: &str) -> Option<(String, Record)> {
+        let name = prepared(user).ok()?;
+        let record = self.store.get_json(&key(&name))?;
+        Some((name, record))
+    }
+}
+
+fn account(name: String, record: &Record) -> Account {
+    Account {
+        name,
+        role: record.role,
+        created: record.created,
+        disabled: record.disabled,
+        has_credentials: record.credentials.is_some(),
+    }
+}
+
+fn prepared(user: &str) -> Result<String, StoreError> {
+    let part = NodePart::new(user).map_err(|_| StoreError::Invalid("the name cannot be a JID's localpart"))?;
+    Ok(part.as_str().to_owned())
+}
+
+fn key(name: &str) -> Key {
+    Key::new(Table::Account).text(name)
+}

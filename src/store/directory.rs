@@ -1,0 +1,133 @@
+//! The store's directory: made, locked, tidied, and its modes set.
+
+use super::error::StoreError;
+use super::space::{Floor, snapshots};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Present once the store was made completely: an empty tree beside it is damage, not a first start.
+const COMPLETE: &str = "complete";
+const LOCK: &str = "lock";
+
+/// A store's directory, ours alone while this lives.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Directory {
+    /// Makes the directory when absent, takes its lock, checks the free space, and clears what an interrupted start
+    /// left.
+    pub(super) fn open(path: &Path, floor: &Floor) -> Result<Directory, StoreError> {
+        make(path).map_err(|error| unreadable(path, &error))?;
+        let lock = lock(path)?;
+        if floor.headroom() < 0 {
+            return Err(StoreError::NoSpace(floor.sentence()));
+        }
+        remove_unfinished(path).map_err(|error| unreadable(path, &error))?;
+        Ok(Directory {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// An own handle of sled's file, for `fdatasync`.
+    pub(super) fn file(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).open(self.path.join("db"))
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.path.join(COMPLETE).exists()
+    }
+
+    /// Notes that the store was made, durably.
+    pub(super) fn complete(&self) -> io::Result<()> {
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(self.path.join(COMPLETE))?
+            .sync_all()?;
+        self.sync()
+    }
+
+    /// Sets the modes of all files to 0600 and makes the names durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let mode = if entry.file_type()?.is_dir() { 0o700 } else { 0o600 };
+            fs::set_permissions(entry.path(), Permissions::from_mode(mode))?;
+            File::open(entry.path())?.sync_all()?;
+        }
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// Moves finished snapshots out of sled's sight: it then rebuilds its index from the log, with all data.
+    pub(super) fn set_snapshots_aside(&self) -> io::Result<bool> {
+        let snapshots = snapshots(&self.path);
+        for path in &snapshots {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .replace("snap.", "damaged.");
+            tracing::warn!("the store's snapshot {} is set aside as {name}", path.display());
+            fs::rename(path, self.path.join(name))?;
+        }
+        self.sync()?;
+        Ok(!snapshots.is_empty())
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    if !path.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    File::open(path)?.sync_all()?;
+    match path.canonicalize()?.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Our own lock, not sled's: nothing may be tidied before it is held.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).mode(0o600).open(path.join(LOCK));
+    let file = file.map_err(|error| unreadable(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(format!(
+            "another watchpost runs on {}: stop it first, or give this one a data directory of its own",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(unreadable(path, &error)),
+    }
+}
+
+/// A snapshot that sled was writing when it was stopped looks like a damaged one at every later start (sled #1527).
+fn remove_unfinished(path: &Path) -> io::Result<()> {
+    for snapshot in snapshots(path) {
+        if snapshot.to_string_lossy().ends_with(".generating") {
+            fs::remove_file(&snapshot)?;
+            tracing::warn!("removed {}, left by an interrupted start", snapshot.display());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unreadable(format!(
+        "the store in {} cannot be used ({error}): check that it is a directory on a writable file system and belongs \
+         to the user that runs watchpost",
+        path.display()
+    ))
+}

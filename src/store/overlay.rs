@@ -1,0 +1,77 @@
+//! What is written but not yet durable, as readers see it.
+
+use super::batch::{Ticket, Writes};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// Pending writes over the tree. A key's newest write hides older ones and the tree.
+#[derive(Debug, Default)]
+pub(super) struct Overlay {
+    pending: BTreeMap<Vec<u8>, (Ticket, Option<Bytes>)>,
+}
+
+impl Overlay {
+    /// Enters a batch, as a whole.
+    pub(super) fn enter(&mut self, ticket: Ticket, writes: Writes) {
+        for (key, value) in writes {
+            self.pending.insert(key, (ticket, value));
+        }
+    }
+
+    /// Forgets what the tree holds by now: these keys, unless a later batch has written them again.
+    pub(super) fn leave<'a>(&mut self, done: Ticket, keys: impl Iterator<Item = &'a Vec<u8>>) {
+        for key in keys {
+            if self.pending.get(key).is_some_and(|(ticket, _)| *ticket <= done) {
+                self.pending.remove(key);
+            }
+        }
+    }
+
+    /// A key's pending write: `None` when there is none, `Some(None)` when it is a deletion.
+    pub(super) fn get(&self, key: &[u8]) -> Option<Option<Bytes>> {
+        self.pending.get(key).map(|(_, value)| value.clone())
+    }
+
+    /// Pending writes of keys that begin with a prefix.
+    pub(super) fn scan(&self, prefix: &[u8]) -> Writes {
+        self.pending
+            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(key, (_, value))| (key.clone(), value.clone()))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writes(entries: &[(&str, Option<&'static str>)]) -> Writes {
+        let entry = |(key, value): &(&str, Option<&'static str>)| (key.as_bytes().to_vec(), value.map(Bytes::from));
+        entries.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn a_later_write_stays_when_an_earlier_one_becomes_durable() {
+        let mut overlay = Overlay::default();
+        let first = writes(&[("a", Some("1")), ("b", Some("1"))]);
+        overlay.enter(Ticket(1), first.clone());
+        overlay.enter(Ticket(2), writes(&[("a", None)]));
+        overlay.leave(Ticket(1), first.keys());
+        assert_eq!(overlay.get(b"a"), Some(None));
+        assert_eq!(overlay.get(b"b"), None);
+        overlay.leave(Ticket(2), first.keys());
+        assert!(overlay.pending.is_empty());
+    }
+
+    #[test]
+    fn a_scan_stays_within_its_prefix() {
+        let mut overlay = Overlay::default();
+        overlay.enter(
+            Ticket(1),
+            writes(&[("a", None), ("ba", None), ("bb", Some("1")), ("c", None)]),
+        );
+        assert_eq!(overlay.scan(b"b"), writes(&[("ba", None), ("bb", Some("1"))]));
+    }
+}

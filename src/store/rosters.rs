@@ -1,0 +1,90 @@
+//! Rosters, and the subscription requests that wait for an answer.
+
+use super::key::{Key, Parts, Table};
+use super::{Batch, Store};
+use crate::roster::{Item, Roster};
+use bytes::Bytes;
+use jid::BareJid;
+
+/// The rosters. Accounts are named by their prepared localparts.
+#[derive(Clone, Copy, Debug)]
+pub struct Rosters<'a> {
+    store: &'a Store,
+}
+
+impl<'a> Rosters<'a> {
+    pub(super) fn new(store: &'a Store) -> Rosters<'a> {
+        Rosters { store }
+    }
+
+    /// An account's roster; an empty one when nothing is stored. Who changes it keeps others from doing so between this
+    /// and [`Rosters::save`].
+    pub fn load(&self, account: &str) -> Roster {
+        let items = self.store.scan_json::<Item>(&items(account)).into_iter();
+        let items = items.filter_map(|(key, item)| Some((contact(&key)?, item)));
+        Roster::new(items, self.version(account))
+    }
+
+    /// The stored version. A new account's begins at the second of its making: should the name have been used before,
+    /// no client takes its old cache for current.
+    fn version(&self, account: &str) -> u64 {
+        let made = || {
+            let account = self.store.accounts().get(account)?;
+            u64::try_from(account.created.timestamp()).ok()
+        };
+        self.store.get_json(&version(account)).or_else(made).unwrap_or_default()
+    }
+
+    /// Writes what the roster now says of a contact (nothing: the item and its stored request are deleted), and its
+    /// version.
+    pub fn save(&self, batch: &mut Batch, account: &str, roster: &Roster, contact: &BareJid) {
+        match roster.get(contact) {
+            Some(item) => batch.put_json(items(account).jid(contact), item),
+            None => batch.delete(items(account).jid(contact)),
+        }
+        if !roster.state(contact).pending_in {
+            batch.delete(requests(account).jid(contact));
+        }
+        batch.put_json(version(account), &roster.version());
+    }
+
+    /// Keeps a subscription request as it was received (RFC 6121 section 3.1.3), to be delivered at each log-in until
+    /// [`Rosters::save`] finds it answered. [`Roster::apply`] bounds how many there are.
+    pub fn put_request(&self, batch: &mut Batch, account: &str, contact: &BareJid, stanza: &[u8]) {
+        batch.put_bytes(requests(account).jid(contact), stanza);
+    }
+
+    /// The requests that wait, each with who asks.
+    pub fn requests(&self, account: &str) -> Vec<(BareJid, Bytes)> {
+        let found = self.store.scan(&requests(account)).into_iter();
+        found
+            .filter_map(|(key, stanza)| Some((contact(&key)?, stanza)))
+            .collect()
+    }
+
+    pub(super) fn remove_account(&self, batch: &mut Batch, account: &str) {
+        for prefix in [items(account), requests(account), version(account)] {
+            for key in self.store.keys(&prefix) {
+                batch.delete_raw(key);
+            }
+        }
+    }
+}
+
+fn contact(key: &[u8]) -> Option<BareJid> {
+    let mut parts = Parts::new(key);
+    parts.text()?;
+    BareJid::new(&parts.text()?).ok()
+}
+
+fn items(account: &str) -> Key {
+    Key::new(Table::Roster).text(account)
+}
+
+fn requests(account: &str) -> Key {
+    Key::new(Table::Request).text(account)
+}
+
+fn version(account: &str) -> Key {
+    Key::new(Table::RosterVersion).text(account)
+}
