@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use support::node::Node;
 use support::scansion::{self, Action, Script, Values};
-use support::{Client, Login, Node, TestServer};
+use support::{Client, Login, TestServer};
 
 /// How many scripts play at a time.
 const AT_ONCE: usize = 3;

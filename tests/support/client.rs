@@ -429,6 +429,35 @@ impl Client {
         })
     }
 
+    /// Sends an iq; `None` when the connection ends before its answer.
+    pub fn try_iq(&mut self, xml: &str) -> Option<Node> {
+        self.ids += 1;
+        let id = format!("q{}", self.ids);
+        self.try_send(&xml.replacen("<iq", &format!("<iq id='{id}'"), 1)).ok()?;
+        loop {
+            match self.read(DEADLINE)? {
+                Received::Node(node)
+                    if node.attr("id") == Some(&id) && matches!(node.attr("type"), Some("result" | "error")) =>
+                {
+                    return Some(node);
+                }
+                Received::Node(node) => self.kept.push_back(node),
+                Received::Header(_) | Received::Footer => return None,
+            }
+        }
+    }
+
+    /// The next element, kept or arriving; `None` when the connection ends.
+    pub fn try_receive(&mut self) -> Option<Node> {
+        if let Some(node) = self.kept.pop_front() {
+            return Some(node);
+        }
+        match self.read(DEADLINE)? {
+            Received::Node(node) => Some(node),
+            Received::Header(_) | Received::Footer => None,
+        }
+    }
+
     /// Sends an iq that must succeed, and gives its result.
     pub fn result(&mut self, xml: &str) -> Node {
         let reply = self.iq(xml);

@@ -10,7 +10,6 @@ pub mod scansion;
 pub mod server;
 
 pub use client::{Client, Login};
-pub use node::Node;
 pub use server::TestServer;
 
 /// Namespaces that the tests name often.
