@@ -1,155 +1,230 @@
 //! What a module may reach: state that several features share, and ways to send.
 
-use super::{Router, Session};
-use crate::stanza::{Role, Stanza, StanzaError};
+use super::{Module, Session, Shared, queries, subscription};
+use crate::roster::Roster;
+use crate::stanza::{Condition, Role, Stanza, StanzaError, parse_jid};
 use crate::store::{Store, Ticket};
-use crate::xml::{Element, Rope};
+use crate::xml::{Element, Frame, Rope};
 use jid::{BareJid, FullJid, Jid};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// A module's view of the router during one hook or handler.
 pub struct Context<'a> {
-    _router: &'a Router,
-    _origin: Option<&'a Arc<Session>>,
+    shared: &'a Shared,
+    origin: Option<&'a Arc<Session>>,
+    after: Cell<Option<Ticket>>,
+    rosters: RefCell<Option<MutexGuard<'a, ()>>>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    pub(super) fn new(shared: &'a Shared, origin: Option<&'a Arc<Session>>) -> Context<'a> {
+        Context {
+            shared,
+            origin,
+            after: Cell::new(None),
+            rosters: RefCell::new(None),
+        }
+    }
+
+    /// What the reply to the stanza being handled must wait for.
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        self.after.get()
+    }
+
     /// The domain served.
-    pub fn domain(&self) -> &str {
-        todo!()
+    pub fn domain(&self) -> &'a str {
+        self.shared.domain()
     }
 
     /// The store.
-    pub fn store(&self) -> &Store {
-        todo!()
+    pub fn store(&self) -> &'a Store {
+        &self.shared.store
     }
 
     /// The session whose stanza is being handled; `None` in hooks that no stanza caused.
-    pub fn origin(&self) -> Option<&Arc<Session>> {
-        todo!()
+    pub fn origin(&self) -> Option<&'a Arc<Session>> {
+        self.origin
     }
 
     /// The reply to the stanza being handled must wait for this ticket. Several calls: the latest counts.
     pub fn after(&self, ticket: Ticket) {
-        let _ = ticket;
-        todo!()
+        self.after.set(self.after.get().max(Some(ticket)));
     }
 
     /// Whether a local account exists.
     pub fn account_exists(&self, account: &BareJid) -> bool {
-        let _ = account;
-        todo!()
+        self.shared.account_exists(account)
     }
 
     /// The role of an account of this domain; `None` for strangers.
     pub fn role(&self, account: &BareJid) -> Option<Role> {
-        let _ = account;
-        todo!()
+        self.shared.role(account)
     }
 
     /// Whether `who` may learn that `account` exists and what it shares with contacts: it is the same account, or has a
     /// subscription to its presence (RFC 6121 section 8.5.1). For anyone else a handler answers as for an absent account:
     /// `service-unavailable`.
     pub fn may_see(&self, who: &BareJid, account: &BareJid) -> bool {
-        let _ = (who, account);
-        todo!()
+        self.shared.may_see(who, account)
+    }
+
+    /// A local account's roster; empty for anyone else.
+    pub fn roster(&self, account: &BareJid) -> Arc<Roster> {
+        self.shared.roster(account)
+    }
+
+    /// The origin's roster, as an answer to it: the session is interested from now on, and no roster changes before the
+    /// answer is queued, so that no push overtakes it. Not to be called in a handler that changes a roster.
+    ///
+    /// # Errors
+    /// `internal-server-error` when no session asks.
+    pub fn watch_roster(&self) -> Result<Arc<Roster>, StanzaError> {
+        let session = self.origin.ok_or(Condition::InternalServerError)?;
+        let held = self.shared.rosters.hold();
+        let roster = self.shared.roster(session.account());
+        session.set_interested();
+        self.rosters.replace(Some(held));
+        Ok(roster)
+    }
+
+    /// Adds a roster item, or changes its name and groups, and pushes it (RFC 6121 sections 2.3 and 2.4).
+    ///
+    /// # Errors
+    /// Those of RFC 6121 section 2.3.3 that do not depend on the wire form.
+    pub fn set_roster_item(
+        &self,
+        account: &BareJid,
+        contact: &BareJid,
+        name: Option<String>,
+        groups: Vec<String>,
+    ) -> Result<Ticket, StanzaError> {
+        subscription::set_item(self.shared, account, contact, name, groups)
+    }
+
+    /// Removes a roster item, cancels the subscriptions both ways, and pushes the removal (RFC 6121 section 2.5).
+    ///
+    /// # Errors
+    /// `item-not-found` when there is none.
+    pub fn remove_roster_item(&self, account: &BareJid, contact: &BareJid) -> Result<Ticket, StanzaError> {
+        subscription::remove_item(self.shared, account, contact)
     }
 
     /// Contacts that receive the account's presence (subscription `from` or `both`).
     pub fn subscribers(&self, account: &BareJid) -> Vec<Jid> {
-        let _ = account;
-        todo!()
+        self.shared
+            .roster(account)
+            .subscribers()
+            .cloned()
+            .map(Jid::from)
+            .collect()
     }
 
     /// Contacts whose presence the account receives (subscription `to` or `both`).
     pub fn subscriptions(&self, account: &BareJid) -> Vec<Jid> {
-        let _ = account;
-        todo!()
+        self.shared
+            .roster(account)
+            .subscriptions()
+            .cloned()
+            .map(Jid::from)
+            .collect()
     }
 
     /// Whether the contact is in one of these roster groups of the account.
     pub fn in_roster_groups(&self, account: &BareJid, contact: &BareJid, groups: &[String]) -> bool {
-        let _ = (account, contact, groups);
-        todo!()
+        let roster = self.shared.roster(account);
+        roster
+            .get(contact)
+            .is_some_and(|item| item.groups.iter().any(|group| groups.contains(group)))
     }
 
     /// All sessions of an account.
     pub fn sessions(&self, account: &BareJid) -> Vec<Arc<Session>> {
-        let _ = account;
-        todo!()
+        self.shared.sessions_of(account).to_vec()
     }
 
     /// The available sessions of an account.
     pub fn available(&self, account: &BareJid) -> Vec<Arc<Session>> {
-        let _ = account;
-        todo!()
+        self.shared.available(account)
     }
 
     /// The features that a session's entity capabilities stand for (XEP-0115); `None` while unknown.
     pub fn caps_of(&self, jid: &FullJid) -> Option<Arc<BTreeSet<String>>> {
-        let _ = jid;
-        todo!()
+        self.shared.session(jid)?.caps()
     }
 
     /// Says what a session's capabilities stand for; `None` when they are no longer known. Calls `caps_changed` on all
     /// modules when that is news.
     pub fn set_caps(&self, jid: &FullJid, features: Option<Arc<BTreeSet<String>>>) {
-        let _ = (jid, features);
-        todo!()
+        if let Some(session) = self.shared.session(jid)
+            && session.set_caps(features)
+        {
+            self.shared
+                .each(self.origin, |module, cx| module.caps_changed(cx, &session));
+        }
     }
 
     /// Sends an element to a session as it stands.
     pub fn send(&self, session: &Session, element: &Element) {
-        let _ = (session, element);
-        todo!()
+        Shared::send(session, element);
     }
 
-    /// Sends serialised XML to a session; shared slices stay shared.
-    pub fn send_rope(&self, session: &Session, rope: Rope) {
-        let _ = (session, rope);
-        todo!()
+    /// Sends serialised XML to a session; shared slices stay shared. `false` when the session ends and takes nothing.
+    pub fn send_rope(&self, session: &Session, rope: Rope) -> bool {
+        session.sink().push(rope, None)
     }
 
-    /// Routes a stanza of the server's own making, its `from` and `to` set, as if it had come from `from`.
+    /// Routes a stanza of the server's own making, its `from` and `to` set, as if it had come from `from`. Nobody is told
+    /// when it cannot be delivered. Subscription stanzas are not for this: see [`Context::set_roster_item`] and
+    /// [`Router::provision`](super::Router::provision).
     pub fn route(&self, element: &Element) {
-        let _ = element;
-        todo!()
+        let from = element.attr("from").and_then(parse_jid);
+        if let (Some(from), Ok(stanza)) = (from, Stanza::new(Frame::from_element(element))) {
+            self.shared.route_own(&stanza, &from);
+        }
     }
 
     /// Asks a session: sends an iq get from the server with a random id, and calls the module's `handle_response` with
-    /// the answer, or with `None` after 30 s. Only an answer from that very session counts. Returns the id.
+    /// the answer, or with `None` after 30 s, or when the session ends. Only an answer from that very session counts.
+    /// Returns the id. `module` is the caller, which must hold state of its own: a type without fields has no address
+    /// by which to know it.
     ///
     /// # Errors
     /// `resource-constraint` when a question to that session is still open (one at a time).
-    pub fn request(
-        &self,
-        module: &dyn super::Module,
-        session: &Session,
-        payload: Element,
-    ) -> Result<String, StanzaError> {
-        let _ = (module, session, payload);
-        todo!()
+    pub fn request(&self, module: &dyn Module, session: &Session, payload: Element) -> Result<String, StanzaError> {
+        let index = self
+            .shared
+            .modules
+            .iter()
+            .position(|known| size_of_val(module) > 0 && std::ptr::addr_eq(&raw const **known, module));
+        let index = index.ok_or(Condition::InternalServerError)?;
+        queries::ask(self.shared, index, session, payload)
     }
 
     /// All server features, gathered from the modules.
     pub fn server_features(&self) -> Vec<&'static str> {
-        todo!()
+        self.gather(|module| module.server_features())
     }
 
     /// Account features, gathered from the modules.
     pub fn account_features(&self) -> Vec<&'static str> {
-        todo!()
+        self.gather(|module| module.account_features())
     }
 
     /// Account identities, gathered from the modules.
     pub fn account_identities(&self) -> Vec<(&'static str, &'static str, &'static str)> {
-        todo!()
+        self.gather(|module| module.account_identities())
     }
 
-    /// Hands a message that nobody took to the sender's error reply; used by the delivery table.
-    pub fn bounce(&self, stanza: &Stanza, to: &FullJid, error: &StanzaError) {
-        let _ = (stanza, to, error);
-        todo!()
+    /// Sorted, each once.
+    fn gather<T: Copy + Ord + 'static>(&self, part: impl Fn(&dyn Module) -> &'static [T]) -> Vec<T> {
+        let all: BTreeSet<T> = self
+            .shared
+            .modules
+            .iter()
+            .flat_map(|module| part(&**module).iter().copied())
+            .collect();
+        all.into_iter().collect()
     }
 }

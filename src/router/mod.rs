@@ -3,35 +3,56 @@
 //!
 //! Handlers run on the origin's task, in arrival order (RFC 6120 section 10.1); they are plain functions that read the
 //! store directly and hand writes to the storage thread. A reply that acknowledges a write carries its
-//! [`Ticket`](crate::store::Ticket): the sink holds it, and what follows it, until the ticket is durable. Delivery to
-//! others never waits for the disk.
+//! [`Ticket`]: the sink holds it, and what follows it, until the ticket is durable. Delivery to others never waits for
+//! the disk.
+//!
+//! Locks, in the order in which they may be taken: the one under which rosters change, a session's presence, and then,
+//! each alone and for a moment, the roster cache, the map of sessions, a sink. None is held while a module runs, save
+//! that a module which reads a roster to answer with it may keep rosters still ([`Context::watch_roster`]).
 
 mod context;
+mod delivery;
+mod iq;
 mod module;
+mod presence;
+mod probe;
+mod queries;
+mod rosters;
+mod sender;
 mod session;
+mod sessions;
+mod shared;
 mod sink;
+mod subscription;
+mod vouched;
 
 pub use context::Context;
+pub use delivery::has_body;
 pub use module::{Addressee, Iq, IqRoute, Module, Status, Xep};
+pub use rosters::{refused_by_store, roster_payload};
 pub use session::Session;
 pub use sink::{Closing, Sink};
 
-use crate::stanza::{Role, StanzaError};
-use crate::store::Store;
-use crate::xml::Frame;
+use crate::stanza::{Condition, Kind, NotAStanza, Role, Stanza, StanzaError, parse_jid};
+use crate::store::{Store, Ticket};
+use crate::xml::{CLIENT, Frame};
 use jid::BareJid;
-use std::sync::Arc;
+use sender::Sender;
+use sessions::Bound;
+use shared::{Shared, random_id};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// The router: a cheap handle, cloned to every connection.
 #[derive(Clone)]
 pub struct Router {
-    _shared: Arc<()>,
+    shared: Arc<Shared>,
 }
 
 /// The router's settings.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The domain served.
+    /// The domain served, prepared.
     pub domain: String,
     /// Resources per account (RFC 6120 section 7.7.2.2).
     pub resources_max: usize,
@@ -53,8 +74,9 @@ pub enum Violation {
 impl Router {
     /// A router over a store, with the modules in the order in which their hooks run.
     pub fn new(options: Options, store: Store, modules: Vec<Box<dyn Module>>) -> Router {
-        let _ = (options, store, modules);
-        todo!()
+        Router {
+            shared: Arc::new(Shared::new(options, store, modules)),
+        }
     }
 
     /// Binds a resource (RFC 6120 section 7) for an authenticated account. A resource asked for that another session
@@ -69,8 +91,25 @@ impl Router {
         role: Role,
         sink: Arc<Sink>,
     ) -> Result<Arc<Session>, StanzaError> {
-        let _ = (account, resource, role, sink);
-        todo!()
+        let asked = resource.and_then(|resource| account.with_resource_str(resource).ok());
+        let jid = match asked {
+            Some(jid) => jid,
+            None => account
+                .with_resource_str(&random_id()?)
+                .map_err(|_| Condition::InternalServerError)?,
+        };
+        let session = Arc::new(Session::new(jid, role, sink));
+        match self.shared.sessions.insert(&session, self.shared.options.resources_max) {
+            Bound::Full => return Err(Condition::ResourceConstraint.into()),
+            Bound::Instead(holder) => {
+                holder.sink().close(Closing::Conflict);
+                self.unbind(&holder);
+            }
+            Bound::Fresh => {}
+        }
+        self.shared
+            .each(Some(&session), |module, cx| module.session_bound(cx, &session));
+        Ok(session)
     }
 
     /// Routes one top-level element from a session.
@@ -78,19 +117,106 @@ impl Router {
     /// # Errors
     /// When the stream must end.
     pub fn route(&self, session: &Arc<Session>, frame: Frame) -> Result<(), Violation> {
-        let _ = (session, frame);
-        todo!()
+        if frame.ns() != CLIENT {
+            return Err(Violation::InvalidNamespace);
+        }
+        if frame.attr("from").is_some_and(|from| !is_own(session, &from)) {
+            return Err(Violation::InvalidFrom);
+        }
+        let shared = &*self.shared;
+        match Stanza::new(frame.clone()) {
+            Ok(stanza) if stanza.kind == Kind::Iq => iq::route(shared, session, &stanza),
+            Ok(stanza) => {
+                let stanza = vouched::without_forgeries(shared.domain(), stanza);
+                match stanza.kind {
+                    Kind::Presence => presence::route(shared, session, &stanza),
+                    _ => delivery::message(shared, &Sender::session(session), &stanza),
+                }
+            }
+            Err(NotAStanza::JidMalformed(kind)) => {
+                let stanza = Stanza { frame, kind, to: None };
+                Sender::session(session).refuse_malformed(&stanza);
+            }
+            Err(NotAStanza::UnsupportedType) => return Err(Violation::UnsupportedStanzaType),
+        }
+        Ok(())
     }
 
     /// Ends a session: unavailable presence to those who saw it, hooks, its undelivered messages kept. Idempotent.
     pub fn unbind(&self, session: &Arc<Session>) {
-        let _ = session;
-        todo!()
+        if !session.end() {
+            return;
+        }
+        let shared = &*self.shared;
+        shared.sessions.remove(session);
+        presence::unavailable(shared, session, None);
+        queries::abandon(shared, session);
+        delivery::hand_back(shared, session, session.sink().end());
+        if shared.sessions_of(session.account()).is_empty() {
+            shared.rosters.forget(session.account());
+        }
     }
 
-    /// Ends every session of an account (its password changed, it was removed), or all (`None`: shutdown).
+    /// Ends every session of an account (its password changed, it was removed), or all (`None`: shutdown). The
+    /// connections do it: each writes its stream error, then calls [`Router::unbind`].
     pub fn end_sessions(&self, account: Option<&BareJid>, why: Closing) {
-        let _ = (account, why);
-        todo!()
+        let sessions = match account {
+            Some(account) => self.shared.sessions_of(account).to_vec(),
+            None => self.shared.sessions.all(),
+        };
+        for session in sessions {
+            session.sink().close(why);
+        }
     }
+
+    /// All bound sessions, for the operator's status.
+    pub fn sessions(&self) -> Vec<Arc<Session>> {
+        self.shared.sessions.all()
+    }
+
+    /// Follows the clock: gives up on questions that nobody answered. To be called about once a second.
+    pub fn tick(&self, now: Instant) {
+        self.shared.set_now(now);
+        queries::expire(&self.shared, now);
+    }
+
+    /// Makes two local accounts see each other (subscription `both`), and pushes the items to those who are online: the
+    /// collector in the roster of a new account, under `name` and in `groups`. A name and groups that the owner chose
+    /// before stay.
+    ///
+    /// # Errors
+    /// When the store takes no more.
+    pub fn provision(
+        &self,
+        owner: &BareJid,
+        contact: &BareJid,
+        name: Option<String>,
+        groups: Vec<String>,
+    ) -> Result<Ticket, StanzaError> {
+        subscription::provision(&self.shared, owner, contact, name, groups)
+    }
+
+    /// Takes an account out of the life of the others, before its record is deleted: its sessions end, its subscriptions
+    /// are cancelled both ways, and the modules forget it.
+    pub fn account_removed(&self, account: &BareJid) {
+        for session in self.shared.sessions_of(account).iter() {
+            session.sink().close(Closing::NotAuthorized);
+            self.unbind(session);
+        }
+        subscription::remove_all(&self.shared, account);
+        self.shared.each(None, |module, cx| module.account_removed(cx, account));
+    }
+}
+
+/// RFC 6120 section 8.1.2.1: the full JID of the session, or its bare JID.
+fn is_own(session: &Session, from: &str) -> bool {
+    if from == session.jid().as_str() {
+        return true;
+    }
+    parse_jid(from).is_some_and(|from| from == *session.jid() || from == *session.account())
+}
+
+/// Locks a mutex whose every critical section leaves its value consistent, so that a panic elsewhere does no harm.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

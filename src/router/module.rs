@@ -3,7 +3,7 @@
 use super::{Context, Session};
 use crate::stanza::{Stanza, StanzaError};
 use crate::xml::{Element, Frame};
-use jid::{BareJid, FullJid};
+use jid::{BareJid, FullJid, Jid};
 
 /// How much of a XEP is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +142,10 @@ pub trait Module: Send + Sync {
         let _ = (cx, account, contact, received, receives);
     }
 
-    /// A message for an account that has no resource to take it (RFC 6121 section 8.5.2.2): `true` when it was kept.
-    fn message_undeliverable(&self, cx: &Context<'_>, account: &BareJid, stanza: &Stanza, from: &FullJid) -> bool {
+    /// A message of type chat or normal for an existing account that has no resource to take it (RFC 6121 section
+    /// 8.5.2.2): `true` when it was kept, or need not be. `from` is the sender; `stanza` may not say so yet. When no
+    /// module says `true`, the sender is told `service-unavailable`.
+    fn message_undeliverable(&self, cx: &Context<'_>, account: &BareJid, stanza: &Stanza, from: &Jid) -> bool {
         let _ = (cx, account, stanza, from);
         false
     }

@@ -1,23 +1,97 @@
 //! A bound resource.
 
-use super::Sink;
+use super::{Sink, locked};
 use crate::stanza::Role;
-use jid::FullJid;
-use std::sync::Arc;
+use crate::xml::Frame;
+use jid::{BareJid, FullJid, Jid};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicI16, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Instant, SystemTime};
+
+/// Stands for "no presence session" where a priority is kept.
+const UNAVAILABLE: i16 = i16::MIN;
+/// Entities that one session may send directed presence to (RFC 6121 section 4.6) without being forgotten.
+pub(super) const DIRECTED_MAX: usize = 256;
+/// Subscription requests that one session may send in a minute.
+const REQUESTS_PER_MINUTE_MAX: u32 = 10;
 
 /// A session: a bound resource (RFC 6120 section 7), *connected*; *available* once it has sent initial presence;
 /// *interested* once it has asked for the roster (RFC 6121 section 2.2).
 #[derive(Debug)]
 pub struct Session {
     jid: FullJid,
+    account: BareJid,
     role: Role,
     sink: Arc<Sink>,
+    since: SystemTime,
+    lang: OnceLock<String>,
+    priority: AtomicI16,
+    interested: AtomicBool,
+    ended: AtomicBool,
+    /// Held while this session's presence changes or is told to somebody, so that everyone hears it in one order. Whoever
+    /// holds it takes no other session's.
+    pub(super) state: Mutex<State>,
+    caps: Mutex<Option<Arc<BTreeSet<String>>>>,
+}
+
+/// What changes in a session's life.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The last available presence broadcast; `None` while unavailable.
+    pub presence: Option<Frame>,
+    /// Who else was sent available presence (RFC 6121 section 4.6), oldest first.
+    pub directed: Vec<Jid>,
+    requests: Option<(Instant, u32)>,
+}
+
+impl State {
+    /// Counts a subscription request; `false` when this session has sent enough of them within a minute.
+    pub fn may_ask(&mut self, now: Instant) -> bool {
+        let (since, count) = match self.requests {
+            Some((since, count)) if now.saturating_duration_since(since).as_secs() < 60 => (since, count),
+            _ => (now, 0),
+        };
+        self.requests = Some((since, count + 1));
+        count < REQUESTS_PER_MINUTE_MAX
+    }
 }
 
 impl Session {
+    pub(super) fn new(jid: FullJid, role: Role, sink: Arc<Sink>) -> Session {
+        Session {
+            account: jid.to_bare(),
+            jid,
+            role,
+            sink,
+            since: SystemTime::now(),
+            lang: OnceLock::new(),
+            priority: AtomicI16::new(UNAVAILABLE),
+            interested: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            state: Mutex::default(),
+            caps: Mutex::default(),
+        }
+    }
+
     /// The full JID that was bound.
     pub fn jid(&self) -> &FullJid {
         &self.jid
+    }
+
+    /// The account's bare JID.
+    pub fn account(&self) -> &BareJid {
+        &self.account
+    }
+
+    /// The account's localpart: its name.
+    pub fn node(&self) -> &str {
+        self.account.node().map_or("", |node| node.as_str())
+    }
+
+    /// The resource.
+    pub fn resource(&self) -> &str {
+        self.jid.resource()
     }
 
     /// The account's role when the session was bound.
@@ -30,5 +104,77 @@ impl Session {
         &self.sink
     }
 
-    // the implementation adds: presence (the last broadcast frame, priority), interested, directed presence, caps key
+    /// When it was bound.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// The `xml:lang` of its stream (RFC 6120 section 4.7.4), which its stanzas inherit.
+    pub fn lang(&self) -> Option<&str> {
+        self.lang.get().map(String::as_str)
+    }
+
+    /// Says which `xml:lang` the stream header had; `net/` does so once, right after binding.
+    pub fn set_lang(&self, lang: &str) {
+        // A second call would be the same header's: the first value stays.
+        let _ = self.lang.set(lang.to_owned());
+    }
+
+    /// The priority of its presence (RFC 6121 section 4.7.2.3); `None` while unavailable.
+    pub fn priority(&self) -> Option<i8> {
+        i8::try_from(self.priority.load(Ordering::SeqCst)).ok()
+    }
+
+    /// Whether it has sent initial presence.
+    pub fn is_available(&self) -> bool {
+        self.priority().is_some()
+    }
+
+    /// Whether messages to the bare JID may reach it: available with a non-negative priority (RFC 6121 section 8.5.2).
+    pub fn takes_messages(&self) -> bool {
+        self.priority().is_some_and(|priority| priority >= 0)
+    }
+
+    /// Whether it has asked for the roster, and so gets roster pushes.
+    pub fn is_interested(&self) -> bool {
+        self.interested.load(Ordering::SeqCst)
+    }
+
+    /// The last presence that it broadcast; `None` while unavailable.
+    pub fn presence(&self) -> Option<Frame> {
+        locked(&self.state).presence.clone()
+    }
+
+    /// Whether it has sent directed presence to somebody, by full or bare JID, and not taken it back.
+    pub(super) fn has_directed(&self, to: &FullJid) -> bool {
+        let state = locked(&self.state);
+        let bare = to.to_bare();
+        state.directed.iter().any(|known| *known == *to || *known == bare)
+    }
+
+    pub(super) fn set_priority(&self, priority: Option<i8>) {
+        self.priority
+            .store(priority.map_or(UNAVAILABLE, i16::from), Ordering::SeqCst);
+    }
+
+    pub(super) fn set_interested(&self) {
+        self.interested.store(true, Ordering::SeqCst);
+    }
+
+    /// Marks it ended; `false` when it was already.
+    pub(super) fn end(&self) -> bool {
+        !self.ended.swap(true, Ordering::SeqCst)
+    }
+
+    pub(super) fn caps(&self) -> Option<Arc<BTreeSet<String>>> {
+        locked(&self.caps).clone()
+    }
+
+    /// Keeps what its capabilities stand for; `true` when that is news.
+    pub(super) fn set_caps(&self, features: Option<Arc<BTreeSet<String>>>) -> bool {
+        let mut caps = locked(&self.caps);
+        let news = *caps != features;
+        *caps = features;
+        news
+    }
 }

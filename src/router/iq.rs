@@ -1,0 +1,124 @@
+//! What happens to an iq: RFC 6120 section 8.2.3 and RFC 6121 section 8.5.
+
+use super::sender::{Sender, Target};
+use super::shared::rope;
+use super::{Addressee, Context, Iq, Session, Shared, queries};
+use crate::stanza::{Condition, IqType, Role, Stanza, StanzaError, error_reply, iq_result, ns};
+use crate::xml::Element;
+use jid::BareJid;
+use std::sync::Arc;
+
+/// The outcome of a request: the payload of its result.
+type Answer = Result<Option<Element>, StanzaError>;
+
+/// Routes an iq from a session.
+pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
+    match stanza.iq_type() {
+        Some(IqType::Get) => request(shared, session, stanza, false),
+        Some(IqType::Set) => request(shared, session, stanza, true),
+        Some(IqType::Result | IqType::Error) => response(shared, session, stanza),
+        None => refuse(session, stanza, &Condition::BadRequest.into()),
+    }
+}
+
+/// Forwards an iq of the server's own making to the session that it addresses.
+pub(super) fn forward_own(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
+    if let Some(session) = stanza.to.as_ref().and_then(|to| shared.session(to)) {
+        forward(sender, stanza, &session);
+    }
+}
+
+/// Every request ends in exactly one of: an answer here, an error here, the queue of the resource it addresses.
+fn request(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, set: bool) {
+    let sender = Sender::session(session);
+    if stanza.frame.attr("id").is_none() || stanza.frame.children().count() != 1 {
+        return refuse(session, stanza, &Condition::BadRequest.into());
+    }
+    // What the handler holds on to (Context::watch_roster) it holds until its answer is queued.
+    let cx = shared.context(Some(session));
+    let to = sender.recipient(stanza);
+    let answer = match Target::of(shared.domain(), to) {
+        Target::Abroad => Err(Condition::RemoteServerNotFound.into()),
+        // Roster pushes come from the server alone (CVE-2015-8688 and others: clients that did not check).
+        Target::Resource(..) if stanza.frame.children().any(|child| child.ns == ns::ROSTER) => {
+            Err(Condition::ServiceUnavailable.into())
+        }
+        Target::Resource(node, resource) => {
+            let found = shared.sessions.find(node, resource);
+            match found.filter(|found| may_reach(shared, session, found)) {
+                Some(found) if forward(&sender, stanza, &found) => return,
+                _ => Err(Condition::ServiceUnavailable.into()),
+            }
+        }
+        Target::Server => handle(shared, &cx, stanza, set, None),
+        Target::Account(_) => handle(shared, &cx, stanza, set, Some(&to.to_bare())),
+    };
+    reply(&cx, session, stanza, answer);
+}
+
+/// Offers the request to the module that has registered for it.
+fn handle(shared: &Shared, cx: &Context<'_>, stanza: &Stanza, set: bool, account: Option<&BareJid>) -> Answer {
+    let own = cx.origin().map(|session| session.account());
+    let addressees: &[Addressee] = match account {
+        None => &[Addressee::Server],
+        Some(_) if account == own => &[Addressee::OwnAccount, Addressee::Account],
+        Some(_) => &[Addressee::Account],
+    };
+    let Some(child) = stanza.frame.children().next() else {
+        return Err(Condition::BadRequest.into());
+    };
+    let module = addressees
+        .iter()
+        .find_map(|addressee| shared.route_of(&(*addressee, set, child.ns, child.name)));
+    let (Some(module), Some(payload)) = (module, stanza.frame.child_element(0)) else {
+        return Err(Condition::ServiceUnavailable.into());
+    };
+    let iq = Iq {
+        stanza,
+        set,
+        account,
+        payload: &payload,
+    };
+    module.handle_iq(cx, &iq)
+}
+
+fn reply(cx: &Context<'_>, session: &Session, stanza: &Stanza, answer: Answer) {
+    match answer {
+        Ok(payload) => {
+            let result = iq_result(stanza, session.jid().as_str(), payload);
+            session.sink().push(rope(&result), cx.ticket());
+        }
+        Err(error) => refuse(session, stanza, &error),
+    }
+}
+
+fn refuse(session: &Session, stanza: &Stanza, error: &StanzaError) {
+    Shared::send(session, &error_reply(stanza, session.jid().as_str(), error));
+}
+
+/// A result or an error: to the resource that asked, or to the server, if it did. Never answered.
+fn response(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
+    let sender = Sender::session(session);
+    match Target::of(shared.domain(), sender.recipient(stanza)) {
+        Target::Server => queries::answer(shared, session, stanza),
+        Target::Resource(node, resource) => {
+            if let Some(found) = shared.sessions.find(node, resource) {
+                forward(&sender, stanza, &found);
+            }
+        }
+        Target::Account(_) | Target::Abroad => {}
+    }
+}
+
+fn forward(sender: &Sender<'_>, stanza: &Stanza, to: &Session) -> bool {
+    to.sink().push(stanza.frame.deliver(&sender.address(), &[], &[]), None)
+}
+
+/// Whether a request may reach a resource: its user shares presence with the sender (RFC 6121 section 8.5.3.1), so
+/// that an answer tells nothing new. A collector hides from nobody, and may ask its watchers.
+fn may_reach(shared: &Shared, from: &Session, to: &Session) -> bool {
+    from.role() == Role::Collector
+        || to.role() == Role::Collector
+        || shared.may_see(from.account(), to.account())
+        || to.has_directed(from.jid())
+}

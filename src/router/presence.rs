@@ -1,0 +1,235 @@
+//! Presence: broadcasts, directed presence, and the end of both (RFC 6121 section 4).
+
+use super::sender::{Sender, Target};
+use super::session::DIRECTED_MAX;
+use super::{Session, Shared, locked, probe, subscription};
+use crate::roster::Request;
+use crate::stanza::{Condition, Stanza};
+use crate::xml::{Address, Build, CLIENT, Frame, element};
+use jid::{BareJid, Jid};
+use std::sync::Arc;
+
+/// Routes a presence stanza from a session. `available`, a type that RFC 6121 does not have and old clients send, is
+/// taken as none.
+pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
+    let sender = Sender::session(session);
+    let kind = stanza.type_attr();
+    let outcome = match (kind.as_deref(), &stanza.to) {
+        (None | Some("available"), None) => available(shared, session, &stanza.frame),
+        (None | Some("available"), Some(to)) => directed(shared, session, stanza, to, true),
+        (Some("unavailable"), None) => {
+            unavailable(shared, session, Some(&stanza.frame));
+            Ok(())
+        }
+        (Some("unavailable"), Some(to)) => directed(shared, session, stanza, to, false),
+        (Some("probe"), Some(to)) => probe::answer(shared, session, stanza, to),
+        (Some("probe" | "error"), None) => Ok(()),
+        (Some("error"), Some(_)) => {
+            deliver(shared, &sender, stanza);
+            Ok(())
+        }
+        (Some(other), Some(to)) if let Some(request) = Request::parse(other) => {
+            return subscription::route(shared, session, stanza, to, request);
+        }
+        _ => Err(Condition::BadRequest),
+    };
+    if let Err(condition) = outcome {
+        sender.refuse(stanza, &condition.into());
+    }
+}
+
+/// Broadcast of available presence (sections 4.2 and 4.4).
+fn available(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> Result<(), Condition> {
+    let priority = priority(frame)?;
+    let frame = without_type(frame);
+    let first = {
+        let mut state = locked(&session.state);
+        let first = !session.is_available();
+        session.set_priority(Some(priority));
+        state.presence = Some(frame.clone());
+        broadcast(shared, session, &frame);
+        first
+    };
+    if first {
+        probe::greet(shared, session);
+        subscription::remind(shared, session);
+    }
+    shared.each(Some(session), |module, cx| {
+        module.presence_available(cx, session, &frame, first)
+    });
+    Ok(())
+}
+
+/// Broadcast of unavailable presence (section 4.5), to those as well who had directed presence (section 4.6.3): what
+/// the client sent, or, when it went without a word, the server's own. Once: a session that is not available, and has
+/// sent no directed presence, tells nobody.
+pub(super) fn unavailable(shared: &Shared, session: &Arc<Session>, frame: Option<&Frame>) {
+    let own;
+    let frame = match frame {
+        Some(frame) => frame,
+        None => {
+            own = Frame::from_element(&element("presence", CLIENT).with("type", "unavailable").build());
+            &own
+        }
+    };
+    let was_available = {
+        let mut state = locked(&session.state);
+        let was_available = state.presence.take().is_some();
+        let directed = std::mem::take(&mut state.directed);
+        farewell(shared, session, frame, was_available, &directed);
+        session.set_priority(None);
+        was_available
+    };
+    if was_available {
+        session.set_caps(None);
+        shared.each(Some(session), |module, cx| module.presence_unavailable(cx, session));
+    }
+}
+
+fn farewell(shared: &Shared, session: &Arc<Session>, frame: &Frame, was_available: bool, directed: &[Jid]) {
+    if was_available {
+        broadcast(shared, session, frame);
+    }
+    let roster = shared.roster(session.account());
+    for to in directed {
+        let told = was_available && roster.state(&to.to_bare()).subscription.is_from();
+        if !told {
+            let mut address = Sender::session(session).address();
+            address.to = Some(to.as_str());
+            send(shared, frame, &address, to);
+        }
+    }
+}
+
+/// Presence to somebody in particular (section 4.6): an entity that is not subscribed is remembered, so that it learns
+/// of the end. The answer to what goes nowhere is `resource-constraint` beyond [`DIRECTED_MAX`].
+fn directed(
+    shared: &Shared,
+    session: &Arc<Session>,
+    stanza: &Stanza,
+    to: &Jid,
+    available: bool,
+) -> Result<(), Condition> {
+    if Target::of(shared.domain(), to) == Target::Abroad {
+        return Err(Condition::RemoteServerNotFound);
+    }
+    let mut state = locked(&session.state);
+    let subscribed = session.is_available()
+        && shared
+            .roster(session.account())
+            .state(&to.to_bare())
+            .subscription
+            .is_from();
+    if !available {
+        state.directed.retain(|directed| directed != to);
+    } else if !subscribed && !state.directed.contains(to) {
+        if state.directed.len() >= DIRECTED_MAX {
+            return Err(Condition::ResourceConstraint);
+        }
+        state.directed.push(to.clone());
+    }
+    let frame = without_type_available(&stanza.frame);
+    send(shared, &frame, &Sender::session(session).address(), to);
+    Ok(())
+}
+
+/// Delivers presence that is addressed to somebody: an error of a client, or one of the server's own.
+pub(super) fn deliver(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
+    if let Some(to) = &stanza.to {
+        send(shared, &stanza.frame, &sender.address(), to);
+    }
+}
+
+/// To a full JID: that resource, if it is connected; to a bare one: all available resources (section 8.5.2.1.2).
+fn send(shared: &Shared, frame: &Frame, address: &Address<'_>, to: &Jid) {
+    match to.resource() {
+        Some(_) => {
+            if let Some(resource) = shared.session(to) {
+                resource.sink().push(frame.deliver(address, &[], &[]), None);
+            }
+        }
+        None => {
+            for resource in shared.available(&to.to_bare()) {
+                resource.sink().push(frame.deliver(address, &[], &[]), None);
+            }
+        }
+    }
+}
+
+/// Tells the account's own resources and its subscribers. The caller holds the session's state.
+fn broadcast(shared: &Shared, session: &Arc<Session>, frame: &Frame) {
+    let account = session.account();
+    let roster = shared.roster(account);
+    for contact in std::iter::once(account).chain(roster.subscribers()) {
+        tell(shared, session, frame, contact);
+    }
+}
+
+/// Sends one session's presence to all available resources of a contact; the body is shared by all.
+fn tell(shared: &Shared, session: &Arc<Session>, frame: &Frame, contact: &BareJid) {
+    let resources = shared.sessions_of(contact);
+    let mut available = resources.iter().filter(|resource| resource.is_available()).peekable();
+    if available.peek().is_none() {
+        return;
+    }
+    let mut address = Sender::session(session).address();
+    address.to = Some(contact.as_str());
+    let rope = frame.deliver(&address, &[], &[]);
+    for resource in available {
+        resource.sink().push(rope.clone(), None);
+    }
+}
+
+/// Sends the presence of an account's available resources to a contact that may now see it (section 3.1.5).
+pub(super) fn grant(shared: &Shared, account: &BareJid, contact: &BareJid) {
+    for session in shared.available(account) {
+        let state = locked(&session.state);
+        if let Some(presence) = &state.presence {
+            tell(shared, &session, presence, contact);
+        }
+    }
+}
+
+/// Tells a contact that may no longer see it that an account's resources are gone (section 3.2.2). The roster has
+/// changed already, so that no broadcast comes after this.
+pub(super) fn withdraw(shared: &Shared, account: &BareJid, contact: &BareJid) {
+    let frame = Frame::from_element(&element("presence", CLIENT).with("type", "unavailable").build());
+    for session in shared.available(account) {
+        let state = locked(&session.state);
+        if state.presence.is_some() {
+            tell(shared, &session, &frame, contact);
+        }
+    }
+}
+
+/// Section 4.7.2.3: an integer from -128 to 127, 0 when absent.
+fn priority(frame: &Frame) -> Result<i8, Condition> {
+    let mut priorities = frame
+        .children()
+        .enumerate()
+        .filter(|(_, child)| child.name == "priority" && child.ns == CLIENT);
+    match (priorities.next(), priorities.next()) {
+        (None, _) => Ok(0),
+        (Some((index, _)), None) => {
+            let text = frame.child_element(index).map(|child| child.text()).unwrap_or_default();
+            text.trim().parse().map_err(|_| Condition::BadRequest)
+        }
+        _ => Err(Condition::BadRequest),
+    }
+}
+
+fn without_type_available(frame: &Frame) -> Frame {
+    match frame.attr("type").as_deref() {
+        Some("available") => without_type(frame),
+        _ => frame.clone(),
+    }
+}
+
+fn without_type(frame: &Frame) -> Frame {
+    if frame.attr("type").is_none() {
+        return frame.clone();
+    }
+    let mut presence = frame.to_element();
+    presence.attrs_mut().remove("", "type");
+    Frame::from_element(&presence)
+}

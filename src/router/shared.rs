@@ -1,0 +1,165 @@
+//! What all handles on the router share, and the small things every part of it does.
+
+use super::queries::Queries;
+use super::rosters::Rosters;
+use super::sender::Sender;
+use super::sessions::Sessions;
+use super::{Addressee, Context, Module, Options, Session, locked};
+use crate::stanza::{Condition, Kind, Role, Stanza, StanzaError};
+use crate::store::Store;
+use crate::xml::{CLIENT, Element, Rope, Writer};
+use jid::{BareJid, Jid};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// An iq's way to its module: addressee, whether it is a set, payload namespace and name.
+pub(super) type RouteKey<'a> = (Addressee, bool, &'a str, &'a str);
+
+pub(super) struct Shared {
+    pub options: Options,
+    pub store: Store,
+    pub modules: Vec<Box<dyn Module>>,
+    pub sessions: Sessions,
+    pub rosters: Rosters,
+    pub queries: Queries,
+    routes: HashMap<RouteKey<'static>, usize>,
+    now: Mutex<Instant>,
+}
+
+impl Shared {
+    pub fn new(options: Options, store: Store, modules: Vec<Box<dyn Module>>) -> Shared {
+        Shared {
+            routes: routes(&modules),
+            options,
+            store,
+            modules,
+            sessions: Sessions::default(),
+            rosters: Rosters::default(),
+            queries: Queries::default(),
+            now: Mutex::new(Instant::now()),
+        }
+    }
+
+    pub fn domain(&self) -> &str {
+        &self.options.domain
+    }
+
+    /// The time of the last tick.
+    pub fn now(&self) -> Instant {
+        *locked(&self.now)
+    }
+
+    pub fn set_now(&self, now: Instant) {
+        *locked(&self.now) = now;
+    }
+
+    /// The module that answers such an iq.
+    pub fn route_of(&self, key: &RouteKey<'_>) -> Option<&dyn Module> {
+        self.routes.get(key).map(|index| &*self.modules[*index])
+    }
+
+    pub fn context<'a>(&'a self, origin: Option<&'a Arc<Session>>) -> Context<'a> {
+        Context::new(self, origin)
+    }
+
+    /// Runs a hook of every module, in their order.
+    pub fn each(&self, origin: Option<&Arc<Session>>, hook: impl Fn(&dyn Module, &Context<'_>)) {
+        let cx = self.context(origin);
+        for module in &self.modules {
+            hook(&**module, &cx);
+        }
+    }
+
+    /// Sends an element to a session as it stands.
+    pub fn send(session: &Session, element: &Element) {
+        session.sink().push(rope(element), None);
+    }
+
+    /// The localpart of an address, if it may be a local account's.
+    pub fn local_node<'a>(&self, account: &'a Jid) -> Option<&'a str> {
+        let node = account.node()?;
+        (account.domain().as_str() == self.domain()).then(|| node.as_str())
+    }
+
+    /// An account's sessions; none for an address of another domain.
+    pub fn sessions_of(&self, account: &BareJid) -> super::sessions::Resources {
+        self.local_node(account)
+            .map(|node| self.sessions.of(node))
+            .unwrap_or_default()
+    }
+
+    /// An account's available sessions.
+    pub fn available(&self, account: &BareJid) -> Vec<Arc<Session>> {
+        let sessions = self.sessions_of(account);
+        sessions
+            .iter()
+            .filter(|session| session.is_available())
+            .cloned()
+            .collect()
+    }
+
+    /// The session that holds a full JID.
+    pub fn session(&self, jid: &Jid) -> Option<Arc<Session>> {
+        self.sessions.find(self.local_node(jid)?, jid.resource()?.as_str())
+    }
+
+    pub fn account_exists(&self, account: &BareJid) -> bool {
+        self.local_node(account)
+            .is_some_and(|node| self.store.accounts().exists(node))
+    }
+
+    /// The role of an account of this domain.
+    pub fn role(&self, account: &BareJid) -> Option<Role> {
+        self.store.accounts().role(self.local_node(account)?)
+    }
+
+    /// Whether `who` may learn what `account` shares with its contacts.
+    pub fn may_see(&self, who: &BareJid, account: &BareJid) -> bool {
+        who == account || self.roster(account).state(who).subscription.is_from()
+    }
+
+    /// Routes a stanza of the server's own making.
+    pub fn route_own(&self, stanza: &Stanza, from: &Jid) {
+        let sender = Sender {
+            jid: from,
+            session: None,
+        };
+        match stanza.kind {
+            Kind::Message => super::delivery::message(self, &sender, stanza),
+            Kind::Presence => super::presence::deliver(self, &sender, stanza),
+            Kind::Iq => super::iq::forward_own(self, &sender, stanza),
+        }
+    }
+}
+
+fn routes(modules: &[Box<dyn Module>]) -> HashMap<RouteKey<'static>, usize> {
+    let mut routes = HashMap::new();
+    for (index, module) in modules.iter().enumerate() {
+        for route in module.iq_routes() {
+            for set in [false, true] {
+                if if set { route.set } else { route.get } {
+                    routes.insert((route.addressee, set, route.ns, route.name), index);
+                }
+            }
+        }
+    }
+    routes
+}
+
+/// Serialises an element of ours.
+pub(super) fn rope(element: &Element) -> Rope {
+    let mut writer = Writer::new();
+    writer.element(element, CLIENT);
+    Rope::from(writer.finish())
+}
+
+/// 128 random bits, for what nobody may guess.
+///
+/// # Errors
+/// `internal-server-error` when the system has none.
+pub(super) fn random_id() -> Result<String, StanzaError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Condition::InternalServerError)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
