@@ -1,0 +1,149 @@
+//! Messages for those who are away (XEP-0160), stamped with when they came (XEP-0203), unless they are of the moment
+//! only (XEP-0334).
+
+use crate::router::{Context, Module, Session, Status, Xep, has_body, refused_by_store};
+use crate::stanza::{Stanza, ns};
+use crate::store::{Batch, OfflineMessage, StoreError};
+use crate::xml::{Address, Build, CLIENT, Child, Frame, Limits, Rope, Writer, element};
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use jid::{BareJid, Jid};
+use std::sync::{Mutex, PoisonError};
+
+/// XEP-0334: Message Processing Hints.
+const HINTS: &str = "urn:xmpp:hints";
+
+/// Keeps messages of type chat and normal that have a body and no hint `no-store`, and gives them to the first resource
+/// that becomes available with a non-negative priority, in order, each once: they leave the store as they enter the
+/// session's queue, and come back when the session ends before they were written.
+#[derive(Default)]
+pub struct OfflineMessages {
+    /// Held while a queue is emptied, so that two resources do not both get it.
+    replaying: Mutex<()>,
+}
+
+impl Module for OfflineMessages {
+    fn xeps(&self) -> &'static [Xep] {
+        const fn complete(number: &'static str, title: &'static str, version: &'static str) -> Xep {
+            Xep {
+                number,
+                title,
+                version,
+                status: Status::Complete,
+            }
+        }
+        const {
+            &[
+                complete("XEP-0160", "Best Practices for Handling Offline Messages", "1.0.1"),
+                complete("XEP-0203", "Delayed Delivery", "2.0"),
+                Xep {
+                    number: "XEP-0334",
+                    title: "Message Processing Hints",
+                    version: "1.0.0",
+                    status: Status::Partial,
+                },
+            ]
+        }
+    }
+
+    fn server_features(&self) -> &'static [&'static str] {
+        &[ns::OFFLINE, ns::DELAY]
+    }
+
+    fn presence_available(&self, cx: &Context<'_>, session: &Session, _presence: &Frame, _first: bool) {
+        if session.takes_messages() {
+            self.replay(cx, session);
+        }
+    }
+
+    fn message_undeliverable(&self, cx: &Context<'_>, account: &BareJid, stanza: &Stanza, from: &Jid) -> bool {
+        let Some(node) = account.node().filter(|_| is_lasting(&stanza.frame)) else {
+            // Worth nothing later, and its loss is no news: a chat state, say.
+            return true;
+        };
+        let record = record(account, stanza, from, cx.origin().and_then(|session| session.lang()));
+        match cx.store().offline().push(node.as_str(), &record, Utc::now()) {
+            Ok(_) => {}
+            Err(StoreError::Limit(_)) => return false,
+            Err(error) => {
+                refused_by_store(&error);
+                return false;
+            }
+        }
+        // A resource that came while this was written has found nothing.
+        if let Some(session) = cx.available(account).iter().find(|session| session.takes_messages()) {
+            self.replay(cx, session);
+        }
+        true
+    }
+}
+
+impl OfflineMessages {
+    fn replay(&self, cx: &Context<'_>, session: &Session) {
+        let _replaying = self.replaying.lock().unwrap_or_else(PoisonError::into_inner);
+        let offline = cx.store().offline();
+        let messages = offline.list(session.node(), Utc::now());
+        let Some(last) = messages.last().map(|message| message.id) else {
+            return;
+        };
+        let ropes = messages
+            .iter()
+            .filter_map(|message| delayed(cx.domain(), message))
+            .collect();
+        if !session.sink().push_backlog(ropes) {
+            return;
+        }
+        let mut batch = Batch::new();
+        offline.delete_through(&mut batch, session.node(), last);
+        if let Err(error) = cx.store().submit(batch) {
+            // They will come a second time, which is better than not at all.
+            refused_by_store(&error);
+        }
+    }
+}
+
+/// Whether a message is worth reading later.
+fn is_lasting(frame: &Frame) -> bool {
+    let is_momentary = |child: Child<'_>| child.ns == HINTS && child.name == "no-store";
+    has_body(frame) && !frame.children().any(is_momentary)
+}
+
+/// The stanza as it would have been delivered, self-contained.
+fn record(account: &BareJid, stanza: &Stanza, from: &Jid, lang: Option<&str>) -> Bytes {
+    let address = Address {
+        from: Some(from.as_str()),
+        to: stanza.to.is_none().then_some(account.as_str()),
+        lang,
+        standalone: true,
+    };
+    stanza.frame.deliver(&address, &[], &[]).to_bytes()
+}
+
+/// The message with the time of its coming. One that has been stored before keeps its first stamp.
+fn delayed(domain: &str, message: &OfflineMessage) -> Option<Rope> {
+    let frame = Frame::parse(message.stanza.clone(), &Limits::NONE).ok()?;
+    if is_stamped(domain, &frame) {
+        return Some(Rope::from(message.stanza.clone()));
+    }
+    Some(frame.deliver(&Address::default(), &[], &[stamp(domain, message.stamp)]))
+}
+
+/// Whether a child says when this server received it; none that a client wrote gets here.
+fn is_stamped(domain: &str, frame: &Frame) -> bool {
+    frame.children().enumerate().any(|(index, child)| {
+        child.ns == ns::DELAY
+            && frame
+                .child_element(index)
+                .is_some_and(|delay| delay.attr("from") == Some(domain))
+    })
+}
+
+fn stamp(domain: &str, when: DateTime<Utc>) -> Bytes {
+    let delay = element("delay", ns::DELAY)
+        .with("from", domain)
+        .with("stamp", when.to_rfc3339_opts(SecondsFormat::Millis, true))
+        .append("Offline Storage");
+    let mut writer = Writer::new();
+    writer.element(&delay.build(), CLIENT);
+    writer.finish()
+}
