@@ -270,8 +270,23 @@ impl User {
             .map(|payload| payload.expect("a command"))
     }
 
+    /// Takes the collector out of the roster, where the operator's command may have put it.
+    async fn forget_collector(&mut self) {
+        let roster = self
+            .get(None, "<query xmlns='jabber:iq:roster'/>")
+            .await
+            .expect("a roster");
+        if children(&roster, "item").any(|item| attr(item, "jid") == COLLECTOR) {
+            let remove =
+                format!("<query xmlns='jabber:iq:roster'><item jid='{COLLECTOR}' subscription='remove'/></query>");
+            self.set(None, &remove).await.expect("removed");
+            self.drain().await;
+        }
+    }
+
     /// Subscribes to the collector, and waits for its presence.
     async fn watch_collector(&mut self) -> Presence {
+        self.forget_collector().await;
         let to: BareJid = COLLECTOR.parse().expect("a JID");
         self.send(Presence::subscribe().with_to(to)).await;
         self.presence_from(COLLECTOR, Type::Subscribed).await;
@@ -388,6 +403,7 @@ async fn who_is_not_admitted_is_refused() {
     narrow.add_account("other", "secret");
     let mut client = client(&narrow).await;
     client.appear().await;
+    client.forget_collector().await;
     client
         .send(Presence::subscribe().with_to(COLLECTOR.parse::<BareJid>().expect("a JID")))
         .await;
