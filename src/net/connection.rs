@@ -1,0 +1,305 @@
+//! The task of a bound session: bytes in, frames to the router; the sink's elements, bytes out.
+//!
+//! A wake reads one burst, routes all its frames, drains the sink once and writes once. While it waits it owns its keys
+//! and its identity: no buffer, and one timer, which is moved only when it fires.
+
+use super::admission::Permit;
+use super::bucket::Bucket;
+use super::{Shared, transfer};
+use crate::router::{Closing, Router, Session, Violation};
+use crate::stanza::ns;
+use crate::store::Ticket;
+use crate::stream::{Condition, Event, Receiving, StreamError};
+use crate::xml::{Rope, Writer};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_rustls::server::TlsStream;
+use tracing::info;
+
+/// About how much is written at once.
+const WRITE_BYTES_MAX: usize = 64 << 10;
+
+/// A bound resource that is unbound when this is dropped, however its task ends.
+pub(super) struct BoundSession {
+    router: Router,
+    session: Arc<Session>,
+}
+
+impl BoundSession {
+    pub(super) fn new(router: Router, session: Arc<Session>) -> BoundSession {
+        BoundSession { router, session }
+    }
+}
+
+impl Drop for BoundSession {
+    fn drop(&mut self) {
+        self.router.unbind(&self.session);
+    }
+}
+
+/// A connection with a bound resource.
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+    socket: Box<TlsStream<TcpStream>>,
+    stream: Receiving,
+    bound: BoundSession,
+    /// Held: the connection counts while it lives.
+    _permit: Permit,
+    committed: watch::Receiver<Ticket>,
+    bytes: Bucket,
+    stanzas: Bucket,
+    heard_at: Instant,
+    pinged: bool,
+    /// Since when a stanza has been arriving.
+    partial_since: Option<Instant>,
+}
+
+/// Why a connection ends.
+enum End {
+    /// Ours to say.
+    Error(StreamError),
+    /// The stream has said it.
+    Over,
+    /// There is nobody to tell.
+    Gone,
+}
+
+impl From<Condition> for End {
+    fn from(condition: Condition) -> End {
+        End::Error(condition.into())
+    }
+}
+
+impl Connection {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        socket: Box<TlsStream<TcpStream>>,
+        stream: Receiving,
+        bound: BoundSession,
+        permit: Permit,
+    ) -> Connection {
+        let now = Instant::now();
+        let committed = shared.store.committed();
+        Connection {
+            shared,
+            socket,
+            stream,
+            bound,
+            _permit: permit,
+            committed,
+            bytes: Bucket::full(now),
+            stanzas: Bucket::full(now),
+            heard_at: now,
+            pinged: false,
+            partial_since: None,
+        }
+    }
+
+    /// Serves until the end of the session, which is unbound before the goodbye.
+    pub(super) async fn run(mut self) {
+        // A session that was bound while the others were being ended.
+        if *self.shared.stopping.borrow() {
+            self.bound.session.sink().close(Closing::SystemShutdown);
+        }
+        let Err(end) = self.serve().await;
+        let jid = self.bound.session.jid();
+        match &end {
+            End::Error(error) => info!(%jid, %error, "session ended"),
+            End::Over => info!(%jid, "session closed"),
+            End::Gone => info!(%jid, "session lost"),
+        }
+        if let End::Error(error) = &end {
+            self.stream.close(error.clone());
+        }
+        drop(self.bound);
+        if !matches!(end, End::Gone) {
+            let last = self.stream.take_output();
+            Box::pin(transfer::finish(self.socket, &last, self.shared.options.times.close)).await;
+        }
+    }
+
+    async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
+        // Frames that came in one burst with the bind request.
+        self.route()?;
+        let mut timer = std::pin::pin!(sleep_until(self.idle_deadline()));
+        loop {
+            let waits_for = self.write().await?;
+            let now = Instant::now();
+            let delay = self.delay(now);
+            let wake = match delay.is_zero() {
+                true => self.deadline(),
+                false => self.deadline().min(now + delay),
+            };
+            if wake < timer.deadline() {
+                timer.as_mut().reset(wake);
+            }
+            let sink = self.bound.session.sink();
+            let may_read = delay.is_zero() && !sink.is_congested();
+            tokio::select! {
+                biased;
+                read = transfer::read(&mut self.socket, &mut self.stream), if may_read => self.received(read)?,
+                () = sink.ready() => {}
+                moved = wait_for(&mut self.committed, waits_for), if waits_for.is_some() => moved?,
+                () = timer.as_mut() => {
+                    self.tick(Instant::now())?;
+                    timer.as_mut().reset(self.deadline());
+                }
+            }
+        }
+    }
+
+    /// Writes the stream's own output, then what the sink gives now. Returns the ticket that the rest waits for.
+    async fn write(&mut self) -> Result<Option<Ticket>, End> {
+        loop {
+            let mut out = self.stream.take_output();
+            let mut ropes = Vec::new();
+            let sink = self.bound.session.sink();
+            let closing = sink.closing();
+            if closing == Some(Closing::ResourceConstraint) {
+                // What is queued is kept for the account: this client does not read.
+                return Err(End::Error(ended(Closing::ResourceConstraint)));
+            }
+            let committed = *self.committed.borrow_and_update();
+            let waits_for = sink.drain(committed, WRITE_BYTES_MAX, &mut ropes);
+            for part in ropes.iter().flat_map(Rope::parts) {
+                out.extend_from_slice(part);
+            }
+            drop(ropes);
+            if !out.is_empty() {
+                let stall = self.shared.options.times.write;
+                let written = transfer::write(&mut self.socket, &out, stall).await;
+                written.map_err(|_| End::Gone)?;
+            }
+            match closing {
+                None => return Ok(waits_for),
+                Some(why) if out.is_empty() => return Err(End::Error(ended(why))),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Bytes were read into the stream, or not.
+    fn received(&mut self, read: std::io::Result<usize>) -> Result<(), End> {
+        let bytes = match read {
+            Ok(0) | Err(_) => return Err(End::Gone),
+            Ok(bytes) => bytes,
+        };
+        let now = Instant::now();
+        self.heard_at = now;
+        self.pinged = false;
+        self.bytes.take(bytes, &self.shared.options.rate, now);
+        let stanzas = self.route()?;
+        self.stanzas.take(stanzas, &self.shared.options.stanza_rate, now);
+        self.partial_since = match (self.stream.pending(), self.partial_since) {
+            (0, _) => None,
+            (_, Some(since)) if stanzas == 0 => Some(since),
+            _ => Some(now),
+        };
+        Ok(())
+    }
+
+    /// Routes all frames that are there. Returns how many.
+    fn route(&mut self) -> Result<usize, End> {
+        let mut stanzas = 0;
+        while let Some(event) = self.stream.next_event() {
+            match event {
+                Event::Frame(frame) => {
+                    stanzas += 1;
+                    let routed = self.shared.router.route(&self.bound.session, frame);
+                    routed.map_err(|violation| End::Error(violated(violation)))?;
+                }
+                Event::Closed(_) => return Err(End::Over),
+                // Negotiation is over.
+                _ => {}
+            }
+        }
+        Ok(stanzas)
+    }
+
+    /// How long nothing is to be read, for having read too much.
+    fn delay(&self, now: Instant) -> Duration {
+        let options = &self.shared.options;
+        let bytes = self.bytes.delay(&options.rate, now);
+        bytes.max(self.stanzas.delay(&options.stanza_rate, now))
+    }
+
+    fn idle_deadline(&self) -> Instant {
+        let times = &self.shared.options.times;
+        match self.pinged {
+            false => self.heard_at + times.idle,
+            true => self.heard_at + times.idle + times.ping,
+        }
+    }
+
+    /// The next instant at which something must be done unless something happens.
+    fn deadline(&self) -> Instant {
+        let idle = self.idle_deadline();
+        let stanza = self.partial_since.map(|since| since + self.shared.options.times.stanza);
+        stanza.map_or(idle, |stanza| stanza.min(idle))
+    }
+
+    /// The timer fired; what it was set for may have been overtaken.
+    fn tick(&mut self, now: Instant) -> Result<(), End> {
+        let stanza = self.shared.options.times.stanza;
+        if self.partial_since.is_some_and(|since| now >= since + stanza) {
+            let error = StreamError::new(Condition::PolicyViolation, "a stanza took too long");
+            return Err(End::Error(error));
+        }
+        if now < self.idle_deadline() {
+            return Ok(());
+        }
+        if self.pinged {
+            return Err(Condition::ConnectionTimeout.into());
+        }
+        self.pinged = true;
+        let session = &self.bound.session;
+        session
+            .sink()
+            .push(ping(self.shared.stream.domain.as_str(), session.jid().as_str()), None);
+        Ok(())
+    }
+}
+
+/// Waits until the storage thread has come that far.
+async fn wait_for(committed: &mut watch::Receiver<Ticket>, ticket: Option<Ticket>) -> Result<(), End> {
+    match committed.wait_for(|committed| Some(*committed) >= ticket).await {
+        Ok(_) => Ok(()),
+        // The store is gone, and nothing will be acknowledged any more.
+        Err(_) => Err(Condition::InternalServerError.into()),
+    }
+}
+
+/// XEP-0199: any answer will do, an error too; the router drops a result that nobody waits for.
+fn ping(domain: &str, jid: &str) -> Rope {
+    let mut writer = Writer::new();
+    writer.open("iq").attr("type", "get").attr("id", "idle-ping");
+    writer.attr("from", domain).attr("to", jid);
+    writer.open("ping").attr("xmlns", ns::PING).close();
+    writer.close();
+    Rope::from(writer.finish())
+}
+
+/// The stream error for a session that the server ends.
+fn ended(why: Closing) -> StreamError {
+    match why {
+        Closing::Conflict => StreamError::new(Condition::Conflict, "replaced by a new connection"),
+        Closing::ResourceConstraint => {
+            StreamError::new(Condition::ResourceConstraint, "too much is waiting to be read")
+        }
+        Closing::SystemShutdown => Condition::SystemShutdown.into(),
+        Closing::NotAuthorized => StreamError::new(Condition::NotAuthorized, "the account changed"),
+        Closing::Reset => Condition::Reset.into(),
+    }
+}
+
+/// The stream error for what a client must not send.
+fn violated(violation: Violation) -> StreamError {
+    match violation {
+        Violation::InvalidFrom => Condition::InvalidFrom.into(),
+        Violation::UnsupportedStanzaType => Condition::UnsupportedStanzaType.into(),
+        Violation::InvalidNamespace => Condition::InvalidNamespace.into(),
+    }
+}

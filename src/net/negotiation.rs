@@ -1,0 +1,246 @@
+//! From the accepted connection to a bound resource: answers what the stream asks.
+
+use super::admission::Permit;
+use super::bucket::Bucket;
+use super::connection::{BoundSession, Connection};
+use super::{Security, Shared, transfer};
+use crate::router::Sink;
+use crate::store;
+use crate::stream::{
+    ChannelBindings, Condition, Event, Failure, Receiving, ScramHash, ScramKeys, StreamError, Transport,
+};
+use jid::{BareJid, NodePart};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, info, warn};
+
+/// A connection that is nobody yet.
+pub(super) struct Negotiation {
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    permit: Permit,
+    accepted_at: Instant,
+    received: Bucket,
+    account: Option<BareJid>,
+}
+
+/// How far a stream came.
+enum Step {
+    /// `<proceed/>` is written.
+    StartTls,
+    Bound(BoundSession),
+    /// The stream is over; what it said last is to be written.
+    Over,
+    /// The peer is gone.
+    Gone,
+}
+
+impl Negotiation {
+    pub(super) fn new(shared: Arc<Shared>, peer: IpAddr, permit: Permit, now: Instant) -> Negotiation {
+        Negotiation {
+            shared,
+            peer,
+            permit,
+            accepted_at: now,
+            received: Bucket::full(now),
+            account: None,
+        }
+    }
+
+    /// Negotiates; `None` when it came to nothing, and the connection is closed.
+    pub(super) async fn run(mut self, mut socket: TcpStream, security: Security) -> Option<Connection> {
+        let mut stream = self.stream(Transport::Plain);
+        if security == Security::StartTls {
+            let deadline = self.accepted_at + self.shared.options.times.handshake;
+            match self.drive(&mut stream, &mut socket, deadline).await {
+                Step::StartTls => {}
+                Step::Gone => return None,
+                Step::Over | Step::Bound(_) => return self.finish(socket, stream).await,
+            }
+        }
+        let (mut socket, bindings) = self.handshake(socket, security).await?;
+        match security {
+            Security::StartTls => stream.encrypted(bindings),
+            Security::Direct => stream = self.stream(Transport::Encrypted(bindings)),
+        }
+        let deadline = self.accepted_at + self.shared.options.times.login;
+        match self.drive(&mut stream, &mut socket, deadline).await {
+            Step::Bound(session) => {
+                let socket = Box::new(socket);
+                Some(Connection::new(self.shared, socket, stream, session, self.permit))
+            }
+            Step::Gone => None,
+            Step::Over | Step::StartTls => self.finish(socket, stream).await,
+        }
+    }
+
+    fn stream(&self, transport: Transport) -> Receiving {
+        Receiving::new(Arc::clone(&self.shared.stream), transport)
+    }
+
+    async fn handshake(
+        &self,
+        socket: TcpStream,
+        security: Security,
+    ) -> Option<(TlsStream<TcpStream>, ChannelBindings)> {
+        let mut stopping = self.shared.stopping.clone();
+        let deadline = self.accepted_at + self.shared.options.times.handshake;
+        let outcome = tokio::select! {
+            outcome = timeout_at(deadline, self.shared.tls.accept(socket, security)) => outcome,
+            _ = stopping.wait_for(|stopping| *stopping) => return None,
+        };
+        match outcome {
+            Ok(Ok(encrypted)) => Some(encrypted),
+            Ok(Err(error)) => {
+                debug!(peer = %self.peer, %error, "TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                debug!(peer = %self.peer, "TLS handshake took too long");
+                None
+            }
+        }
+    }
+
+    /// Drives the stream to its next step, or to its end at the deadline or at shutdown.
+    async fn drive<S>(&mut self, stream: &mut Receiving, socket: &mut S, deadline: Instant) -> Step
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut stopping = self.shared.stopping.clone();
+        let error = tokio::select! {
+            step = self.exchange(stream, socket) => return step,
+            () = sleep_until(deadline) => StreamError::new(Condition::ConnectionTimeout, "log in faster"),
+            _ = stopping.wait_for(|stopping| *stopping) => Condition::SystemShutdown.into(),
+        };
+        debug!(peer = %self.peer, %error, "stream ended");
+        stream.close(error);
+        Step::Over
+    }
+
+    async fn exchange<S>(&mut self, stream: &mut Receiving, socket: &mut S) -> Step
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            while let Some(event) = stream.next_event() {
+                match self.answer(event, stream).await {
+                    // What is still to be written goes first on the wire of the connection to be.
+                    Some(Step::Bound(session)) => return Step::Bound(session),
+                    Some(Step::Over) => return Step::Over,
+                    Some(step) => return self.flush(stream, socket).await.unwrap_or(step),
+                    None => {}
+                }
+            }
+            if let Some(gone) = self.flush(stream, socket).await {
+                return gone;
+            }
+            sleep(
+                self.received
+                    .delay(&self.shared.options.rate_before_login, Instant::now()),
+            )
+            .await;
+            match transfer::read(socket, stream).await {
+                Ok(0) | Err(_) => return Step::Gone,
+                Ok(bytes) => self
+                    .received
+                    .take(bytes, &self.shared.options.rate_before_login, Instant::now()),
+            }
+        }
+    }
+
+    /// Writes the stream's output; `Some` when that failed.
+    async fn flush<S>(&self, stream: &mut Receiving, socket: &mut S) -> Option<Step>
+    where
+        S: AsyncWrite + Unpin,
+    {
+        let written = transfer::write(socket, &stream.take_output(), self.shared.options.times.write).await;
+        written.err().map(|_| Step::Gone)
+    }
+
+    async fn answer(&mut self, event: Event, stream: &mut Receiving) -> Option<Step> {
+        match event {
+            Event::StartTls => return Some(Step::StartTls),
+            Event::Credentials { user, hash } => stream.credentials(Some(self.keys(&user, hash))),
+            Event::CheckPassword { user, password } => {
+                let passwords = &self.shared.passwords;
+                stream.password_checked(passwords.check(&self.shared.store, user, password).await);
+            }
+            Event::Authenticated { account, mechanism } => {
+                debug!(peer = %self.peer, %account, %mechanism, "authenticated");
+                self.permit.authenticated();
+                self.account = Some(account);
+            }
+            Event::AuthenticationFailed { user, failure } => self.failed(user.as_ref(), failure),
+            Event::Bind { resource } => return self.bind(resource.as_deref(), stream),
+            Event::Closed(error) => {
+                let error = error.as_ref().map(tracing::field::display);
+                debug!(peer = %self.peer, error, "stream ended");
+                return Some(Step::Over);
+            }
+            // The stream yields none before it is bound.
+            Event::Frame(_) => {}
+        }
+        None
+    }
+
+    /// A user's SCRAM keys; someone unknown has fakes, which fit no password.
+    fn keys(&self, user: &NodePart, hash: ScramHash) -> ScramKeys {
+        let hash = match hash {
+            ScramHash::Sha1 => store::ScramHash::Sha1,
+            ScramHash::Sha256 => store::ScramHash::Sha256,
+            ScramHash::Sha512 => store::ScramHash::Sha512,
+        };
+        let keys = self.shared.store.accounts().credentials(user.as_str(), hash);
+        ScramKeys {
+            salt: keys.salt,
+            iterations: keys.iterations,
+            stored_key: keys.stored_key,
+            server_key: keys.server_key,
+        }
+    }
+
+    fn failed(&self, user: Option<&NodePart>, failure: Failure) {
+        let user = user.map(|user| user.as_str());
+        debug!(peer = %self.peer, ?user, failure = failure.name(), "authentication failed");
+        if failure == Failure::NotAuthorized && self.permit.failed(Instant::now()) {
+            warn!(peer = %self.peer, ?user, "too many failed logins: address refused for a while");
+        }
+    }
+
+    fn bind(&self, resource: Option<&str>, stream: &mut Receiving) -> Option<Step> {
+        let account = self.account.as_ref()?;
+        let user = account.node().map(|user| user.as_str()).unwrap_or_default();
+        let Some(role) = self.shared.store.accounts().role(user) else {
+            // Removed a moment ago.
+            stream.close(Condition::NotAuthorized.into());
+            return None;
+        };
+        let options = &self.shared.options;
+        let sink = Arc::new(Sink::new(options.queue_stanzas_max, options.queue_bytes_max));
+        match self.shared.router.bind(account, resource, role, sink) {
+            Ok(session) => {
+                info!(peer = %self.peer, jid = %session.jid(), %role, "session bound");
+                stream.bound(session.jid());
+                Some(Step::Bound(BoundSession::new(self.shared.router.clone(), session)))
+            }
+            Err(error) => {
+                stream.bind_refused(&error);
+                None
+            }
+        }
+    }
+
+    /// Writes what the stream said last, and closes.
+    async fn finish<S>(self, socket: S, mut stream: Receiving) -> Option<Connection>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        transfer::finish(socket, &stream.take_output(), self.shared.options.times.close).await;
+        None
+    }
+}
