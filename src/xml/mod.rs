@@ -34,7 +34,7 @@ pub use limits::Limits;
 pub use minidom::Element;
 pub use parser::{Event, StreamParser};
 pub use rope::Rope;
-pub use writer::Writer;
+pub use writer::{Writer, to_bytes};
 
 /// RFC 6120 section 4.8.1: the namespace of the stream root.
 pub const STREAM: &str = "http://etherx.jabber.org/streams";

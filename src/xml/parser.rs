@@ -7,6 +7,7 @@ use super::scope::NOTHING;
 use super::tag::is_space;
 use super::{Frame, Limits, XmlError};
 use bytes::{Buf, Bytes, BytesMut};
+use std::fmt;
 
 /// What the parser found.
 #[derive(Clone, Debug)]
@@ -24,7 +25,6 @@ pub enum Event {
 /// Work is linear in the bytes fed, whatever their split; memory is bounded by [`Limits::stanza_bytes_max`] plus what was
 /// fed last, plus a constant. After an error or [`Event::Close`] it yields nothing more. Whatever the limits, elements
 /// nest at most [`Limits::DEPTH_CEILING`] deep.
-#[derive(Debug)]
 pub struct StreamParser {
     limits: Limits,
     /// Bytes that are not part of an event yet; begins with the element that is being scanned.
@@ -35,7 +35,6 @@ pub struct StreamParser {
     work: Option<Box<Work>>,
 }
 
-#[derive(Debug)]
 struct Work {
     scanner: Scanner,
     sink: HeadSink,
@@ -227,6 +226,17 @@ impl StreamParser {
         }
         self.stage = Stage::Closing(window.len() - 2);
         Ok(None)
+    }
+}
+
+/// Never shows the bytes: a password may be among them.
+impl fmt::Debug for StreamParser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parser = f.debug_struct("StreamParser");
+        parser
+            .field("stage", &self.stage)
+            .field("pending", &self.pending())
+            .finish()
     }
 }
 

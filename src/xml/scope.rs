@@ -2,7 +2,8 @@
 
 use super::name::QName;
 use super::tag::{Attr, Span};
-use super::{CLIENT, Limits, XmlError};
+use super::{CLIENT, Limits, Writer, XmlError};
+use bytes::Bytes;
 use minidom::rxml::{XMLNS_XML, XMLNS_XMLNS};
 use std::borrow::Cow;
 
@@ -132,20 +133,18 @@ impl Scope {
         check_unique(buf, attrs)?;
         match prefixed {
             0 => Ok(()),
-            _ => self.check_prefixed(buf, attrs, outer),
+            _ => self.check_prefixed(buf, attrs, prefixed, outer),
         }
     }
 
-    /// Namespaces in XML 1.0 sections 2.2 and 3. Beyond it, a namespace name is compared as bytes by all parties, so
-    /// one that would have to be expanded or normalised first (`&`, white space, controls) is refused.
+    /// Namespaces in XML 1.0 sections 2.2 and 3.
     fn declare(&mut self, buf: &[u8], attr: &Attr, prefix: &[u8]) -> Result<(), XmlError> {
         let uri = attr.value.of(buf);
-        let legal = match (prefix, uri) {
-            (b"xml", uri) => uri == XMLNS_XML.as_bytes(),
-            (b"xmlns", _) => false,
-            (_, uri) if uri == XMLNS_XML.as_bytes() || uri == XMLNS_XMLNS.as_bytes() => false,
-            (prefix, b"") => prefix.is_empty(),
-            (_, uri) => uri.iter().all(|&byte| byte > 0x20 && byte != b'&'),
+        let legal = match prefix {
+            b"xml" => uri == XMLNS_XML.as_bytes(),
+            b"xmlns" => false,
+            b"" => is_namespace_name(uri),
+            _ => !uri.is_empty() && is_namespace_name(uri),
         };
         if !legal {
             return Err(XmlError::NotWellFormed);
@@ -198,16 +197,16 @@ impl Scope {
 
     /// The declarations that the element needs on its own opening tag to stand without its surroundings, where only
     /// `jabber:client` is the default namespace. Empty for nearly every stanza.
-    pub fn missing_declarations(&self, outer: &Outer) -> Vec<u8> {
-        let mut out = Vec::new();
+    pub fn missing_declarations(&self, outer: &Outer) -> Bytes {
+        let mut writer = Writer::new();
         if self.borrowed_default && outer.default != CLIENT {
-            write_declaration(&mut out, "", &outer.default);
+            writer.declare("", &outer.default);
         }
         for &index in &self.borrowed {
             let (prefix, uri) = &outer.prefixes[index as usize];
-            write_declaration(&mut out, prefix, uri);
+            writer.declare(prefix, uri);
         }
-        out
+        writer.finish()
     }
 
     fn find(&self, buf: &[u8], prefix: &[u8]) -> Option<Span> {
@@ -220,7 +219,7 @@ impl Scope {
     }
 
     /// Namespaces in XML 1.0 section 6.3: no two attributes with one expanded name.
-    fn check_prefixed(&mut self, buf: &[u8], attrs: &[Attr], outer: &Outer) -> Result<(), XmlError> {
+    fn check_prefixed(&mut self, buf: &[u8], attrs: &[Attr], prefixed: usize, outer: &Outer) -> Result<(), XmlError> {
         let mut names = Vec::new();
         for attr in attrs
             .iter()
@@ -228,23 +227,20 @@ impl Scope {
         {
             let ns = self.of_prefix(buf, attr.name.prefix(buf), outer)?;
             self.borrow(ns);
-            names.push((ns.text(buf, outer), attr.name.local(buf)));
+            // Mostly there is one, `xml:lang`, which needs no list.
+            if prefixed > 1 {
+                names.push((ns.text(buf, outer), attr.name.local(buf)));
+            }
         }
-        names.sort_unstable();
-        match names.windows(2).any(|pair| pair[0] == pair[1]) {
-            true => Err(XmlError::NotWellFormed),
-            false => Ok(()),
-        }
+        refuse_repeated(names)
     }
 }
 
-/// A namespace name that was accepted holds neither `<` nor `&`, and not both quotes.
-fn write_declaration(out: &mut Vec<u8>, prefix: &str, uri: &str) {
-    let quote = if uri.contains('\'') { "\"" } else { "'" };
-    let colon = if prefix.is_empty() { "" } else { ":" };
-    for part in [" xmlns", colon, prefix, "=", quote, uri, quote] {
-        out.extend_from_slice(part.as_bytes());
-    }
+/// Whether a namespace may be bound to a prefix, or be the default one. Beyond the specification, a name is compared as
+/// bytes by all parties, so one that would have to be expanded or normalised first (`&`, white space, controls) is none.
+pub(super) fn is_namespace_name(uri: &[u8]) -> bool {
+    let reserved = uri == XMLNS_XML.as_bytes() || uri == XMLNS_XMLNS.as_bytes();
+    !reserved && uri.iter().all(|&byte| byte > 0x20 && byte != b'&')
 }
 
 /// Attributes beyond which names are sorted instead of compared pair by pair.
@@ -252,15 +248,19 @@ const PAIRWISE_MAX: usize = 16;
 
 /// XML 1.0 section 3.1: no two attributes with one name.
 fn check_unique(buf: &[u8], attrs: &[Attr]) -> Result<(), XmlError> {
-    let repeated = if attrs.len() <= PAIRWISE_MAX {
-        let same = |a: &Attr, b: &Attr| a.name.len == b.name.len && a.name.whole(buf) == b.name.whole(buf);
-        (1..attrs.len()).any(|i| attrs[..i].iter().any(|other| same(other, &attrs[i])))
-    } else {
-        let mut names: Vec<&[u8]> = attrs.iter().map(|attr| attr.name.whole(buf)).collect();
-        names.sort_unstable();
-        names.windows(2).any(|pair| pair[0] == pair[1])
-    };
-    match repeated {
+    if attrs.len() > PAIRWISE_MAX {
+        return refuse_repeated(attrs.iter().map(|attr| attr.name.whole(buf)).collect());
+    }
+    let same = |a: &Attr, b: &Attr| a.name.len == b.name.len && a.name.whole(buf) == b.name.whole(buf);
+    match (1..attrs.len()).any(|i| attrs[..i].iter().any(|other| same(other, &attrs[i]))) {
+        true => Err(XmlError::NotWellFormed),
+        false => Ok(()),
+    }
+}
+
+fn refuse_repeated<T: Ord>(mut names: Vec<T>) -> Result<(), XmlError> {
+    names.sort_unstable();
+    match names.windows(2).any(|pair| pair[0] == pair[1]) {
         true => Err(XmlError::NotWellFormed),
         false => Ok(()),
     }

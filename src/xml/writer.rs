@@ -2,11 +2,18 @@
 
 use super::Element;
 use super::name::is_ncname;
+use super::scope::is_namespace_name;
 use bytes::Bytes;
 use minidom::Node;
-use minidom::rxml::{XMLNS_XML, XMLNS_XMLNS};
-use std::borrow::Cow;
+use minidom::rxml::XMLNS_XML;
 use std::ops::Range;
+
+/// Serialises a tree, for a place where `default_ns` is the default namespace.
+pub fn to_bytes(element: &Element, default_ns: &str) -> Bytes {
+    let mut writer = Writer::with_capacity(256);
+    writer.element(element, default_ns);
+    writer.finish()
+}
 
 /// Writes XML, escaping everything. What XML cannot carry (a control character in a command's output) is written as
 /// U+FFFD.
@@ -105,22 +112,25 @@ impl Writer {
     }
 
     fn tree(&mut self, element: &Element, default_ns: &str) {
-        let ns = element.ns();
         let name = legal_name(element.name());
-        // The namespace of the prefix `xml` cannot be the default one.
-        let reserved = ns == XMLNS_XML;
-        match reserved {
-            true => self.open(&["xml:", &name].concat()),
-            false => self.open(&name),
-        };
-        let inner = if reserved { default_ns } else { ns.as_str() };
-        if inner != default_ns {
-            self.declaration("", inner);
+        if element.has_ns(default_ns) {
+            self.open(name).content(element, default_ns);
+        } else if element.has_ns(XMLNS_XML) {
+            // Bound to its prefix for ever, hence never the default.
+            self.open(&["xml:", name].concat()).content(element, default_ns);
+        } else {
+            let ns = element.ns();
+            self.open(name).declare("", if is_writable(&ns) { &ns } else { "" });
+            self.content(element, &ns);
         }
+    }
+
+    /// The rest of an element whose tag is open.
+    fn content(&mut self, element: &Element, default_ns: &str) {
         self.attributes(element);
         for node in element.nodes() {
             match node {
-                Node::Element(child) => drop(self.element(child, inner)),
+                Node::Element(child) => drop(self.element(child, default_ns)),
                 Node::Text(text) if text.is_empty() => {}
                 Node::Text(text) => drop(self.text(text)),
             }
@@ -131,37 +141,40 @@ impl Writer {
     fn attributes(&mut self, element: &Element) {
         for (index, ((ns, name), value)) in element.attrs().iter().enumerate() {
             match ns.as_str() {
+                _ if !is_ncname(name) => {}
                 "" if name.as_str() == "xmlns" => {}
-                XMLNS_XMLNS => {}
-                "" => drop(self.attr(&legal_name(name), value)),
-                XMLNS_XML => drop(self.attr(&["xml:", &legal_name(name)].concat(), value)),
-                ns => {
+                "" => drop(self.attr(name, value)),
+                XMLNS_XML => drop(self.attr(&["xml:", name].concat(), value)),
+                ns if is_writable(ns) => {
                     let prefix = ["ns", &index.to_string()].concat();
-                    self.declaration(&prefix, ns);
-                    self.attr(&[&prefix, ":", &legal_name(name)].concat(), value);
+                    self.declare(&prefix, ns);
+                    self.attr(&[&prefix, ":", name].concat(), value);
                 }
+                _ => {}
             }
         }
     }
 
-    /// A namespace name is written so that nobody has to expand it: parsers that compare it as bytes, ours among them,
-    /// refuse references in it.
-    fn declaration(&mut self, prefix: &str, ns: &str) {
-        let quote = if ns.contains('\'') { '"' } else { '\'' };
-        let legal = |c: char| c > ' ' && !matches!(c, '&' | '<' | '\u{FFFE}' | '\u{FFFF}') && c != quote;
-        let ns: String = ns.chars().map(|c| if legal(c) { c } else { '\u{FFFD}' }).collect();
-        let quote = if quote == '"' { "\"" } else { "'" };
+    /// Adds a namespace declaration to the tag that is open, the default one's when `prefix` is empty. `ns` is a name
+    /// that parsers who compare it as bytes, ours among them, read as it is: without references, in the quotes that it
+    /// lacks.
+    pub(super) fn declare(&mut self, prefix: &str, ns: &str) {
+        let quote = if ns.contains('\'') { "\"" } else { "'" };
         let colon = if prefix.is_empty() { "" } else { ":" };
-        self.raw_parts(&[" xmlns", colon, prefix, "=", quote, &ns, quote]);
+        self.raw_parts(&[" xmlns", colon, prefix, "=", quote, ns, quote]);
     }
 }
 
-/// A name that every parser accepts; names are literals or were parsed, so that this changes none in practice.
-fn legal_name(name: &str) -> Cow<'_, str> {
-    match is_ncname(name) {
-        true => Cow::Borrowed(name),
-        false => Cow::Borrowed("_"),
-    }
+/// Whether a namespace can be declared. Those of peers and of our literals can; no other is worth a word on the wire.
+fn is_writable(ns: &str) -> bool {
+    is_namespace_name(ns.as_bytes())
+        && !ns.contains(['<', '\u{FFFE}', '\u{FFFF}'])
+        && !(ns.contains('\'') && ns.contains('"'))
+}
+
+/// A name that every parser accepts. Names are literals of ours or were parsed, so that this changes none.
+fn legal_name(name: &str) -> &str {
+    if is_ncname(name) { name } else { "_" }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -202,9 +215,7 @@ mod tests {
     use super::*;
 
     fn written(element: &Element) -> String {
-        let mut writer = Writer::new();
-        writer.element(element, CLIENT);
-        String::from_utf8(writer.finish().to_vec()).unwrap()
+        String::from_utf8(to_bytes(element, CLIENT).to_vec()).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the room as a whole promises.
 
+mod limits;
 mod namespaces;
 mod properties;
 mod rows;
@@ -50,6 +51,7 @@ fn after_header(xml: impl AsRef<[u8]>) -> Vec<Seen> {
     seen
 }
 
+/// Asserts that both ways of feeding end in that error.
 fn refused(xml: impl AsRef<[u8]>, error: XmlError) {
     let xml = xml.as_ref();
     assert_eq!(
@@ -60,6 +62,7 @@ fn refused(xml: impl AsRef<[u8]>, error: XmlError) {
     );
 }
 
+/// The only frame in these bytes.
 fn accepted(xml: impl AsRef<[u8]>) -> Frame {
     let xml = xml.as_ref();
     match after_header(xml).as_slice() {

@@ -160,10 +160,18 @@ proptest! {
     }
 
     #[test]
-    fn any_string_can_be_written(name in ".{0,4}", ns in ".{0,8}", text in any::<String>(), value in any::<String>()) {
-        let mut tree = Element::builder(name, ns).append(text).build();
-        tree.set_attr(Namespace::NONE, NcName::try_from("id").unwrap(), value);
-        Frame::from_element(&tree);
+    fn any_tree_can_be_written(
+        name: String,
+        ns in prop_oneof![any::<String>(), Just(rxml::XMLNS_XMLNS.to_owned()), "['\"<& a]{0,3}"],
+        attrs in prop::collection::vec((any::<String>(), "[_\u{370}-\u{1fff}\u{10000}]", any::<String>()), 0..4),
+        text: String,
+    ) {
+        let mut tree = Element::builder(name, ns.clone()).append(text).append(Element::bare("a", ns)).build();
+        let fallback = NcName::try_from("a").unwrap();
+        for (ns, name, value) in attrs {
+            tree.set_attr(Namespace::from(ns), NcName::try_from(name).unwrap_or(fallback.clone()), value);
+        }
+        prop_assert_eq!(Frame::from_element(&tree).children().count(), 1);
     }
 
     #[test]
