@@ -77,8 +77,8 @@ pub struct StanzaError {
     pub condition: Condition,
     /// Text for a person, in English.
     pub text: Option<String>,
-    /// An application-specific condition.
-    pub application: Option<Element>,
+    /// An application-specific condition; boxed, so that results with this error stay small.
+    pub application: Option<Box<Element>>,
 }
 
 impl StanzaError {
@@ -101,7 +101,7 @@ impl StanzaError {
 
     /// Adds an application-specific condition, such as `<bad-payload xmlns='http://jabber.org/protocol/commands'/>`.
     pub fn with_application(mut self, name: &str, ns: &str) -> StanzaError {
-        self.application = Some(element(name, ns).build());
+        self.application = Some(Box::new(element(name, ns).build()));
         self
     }
 
@@ -121,7 +121,7 @@ impl StanzaError {
             error = error.append(element("text", ns::STANZAS).append(text.as_str()).build());
         }
         if let Some(application) = &self.application {
-            error = error.append(application.clone());
+            error = error.append(Element::clone(application));
         }
         error.build()
     }
