@@ -2,6 +2,7 @@
 
 use super::{Module, Session, Shared, queries, subscription};
 use crate::roster::Roster;
+use crate::service::disco::{Info, Item};
 use crate::stanza::{Condition, Role, Stanza, StanzaError, parse_jid};
 use crate::store::{Store, Ticket};
 use crate::xml::{Element, Frame, Rope};
@@ -48,6 +49,11 @@ impl<'a> Context<'a> {
         self.origin
     }
 
+    /// The account whose stanza is being handled.
+    pub fn asker(&self) -> Option<&'a BareJid> {
+        self.origin.map(|session| session.account())
+    }
+
     /// The reply to the stanza being handled must wait for this ticket. Several calls: the latest counts.
     pub fn after(&self, ticket: Ticket) {
         self.after.set(self.after.get().max(Some(ticket)));
@@ -68,6 +74,24 @@ impl<'a> Context<'a> {
     /// `service-unavailable`.
     pub fn may_see(&self, who: &BareJid, account: &BareJid) -> bool {
         self.shared.may_see(who, account)
+    }
+
+    /// Whether the asker may see an account: see [`Context::may_see`].
+    ///
+    /// # Errors
+    /// `service-unavailable` otherwise, as for an absent account.
+    pub fn require_sight(&self, account: &BareJid) -> Result<(), StanzaError> {
+        match self.asker() {
+            Some(asker) if self.may_see(asker, account) => Ok(()),
+            _ => Err(Condition::ServiceUnavailable.into()),
+        }
+    }
+
+    /// The accounts that are services within the process, in order: see [`Session::answer_for_account`].
+    pub fn hosted_services(&self) -> BTreeSet<BareJid> {
+        let sessions = self.shared.sessions.all();
+        let hosted = sessions.iter().filter(|session| session.answers_for_account());
+        hosted.map(|session| session.account().clone()).collect()
     }
 
     /// A local account's roster; empty for anyone else.
@@ -215,6 +239,22 @@ impl<'a> Context<'a> {
     /// Account identities, gathered from the modules.
     pub fn account_identities(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         self.gather(|module| module.account_identities())
+    }
+
+    /// What the modules list of an account, or of one of its nodes, to the asker.
+    pub fn account_items(&self, account: &BareJid, node: Option<&str>) -> Vec<Item> {
+        let Some(asker) = self.asker() else { return Vec::new() };
+        let modules = self.shared.modules.iter();
+        modules
+            .flat_map(|module| module.account_items(self, account, asker, node))
+            .collect()
+    }
+
+    /// What the module that has an account's node tells of it to the asker.
+    pub fn account_node(&self, account: &BareJid, node: &str) -> Option<Info> {
+        let asker = self.asker()?;
+        let mut modules = self.shared.modules.iter();
+        modules.find_map(|module| module.account_node(self, account, asker, node))
     }
 
     /// Sorted, each once.

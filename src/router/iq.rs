@@ -51,9 +51,36 @@ fn request(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, set: bool) 
             }
         }
         Target::Server => handle(shared, &cx, stanza, set, None),
-        Target::Account(_) => handle(shared, &cx, stanza, set, Some(&to.to_bare())),
+        Target::Account(_) => match hosted_service(shared, session, stanza) {
+            Some(service) if forward(&sender, stanza, &service) => return,
+            Some(_) => Err(Condition::ServiceUnavailable.into()),
+            None => handle(shared, &cx, stanza, set, Some(&to.to_bare())),
+        },
     };
     reply(&cx, session, stanza, answer);
+}
+
+/// What a hosted service answers at its bare JID: what it is, has and can do. Its roster and its nodes are the server's.
+const HOSTED: [&str; 8] = [
+    ns::DISCO_INFO,
+    ns::DISCO_ITEMS,
+    ns::COMMANDS,
+    ns::STATS,
+    ns::LAST,
+    ns::VERSION,
+    ns::TIME,
+    ns::VCARD,
+];
+
+/// The hosted service that a request at a bare JID is for; its own requests are the server's.
+fn hosted_service(shared: &Shared, from: &Session, stanza: &Stanza) -> Option<Arc<Session>> {
+    let account = stanza.to.as_ref()?.to_bare();
+    let is_for_it = stanza.frame.children().any(|child| HOSTED.contains(&child.ns));
+    if !is_for_it || account == *from.account() {
+        return None;
+    }
+    let sessions = shared.sessions_of(&account);
+    sessions.iter().find(|session| session.answers_for_account()).cloned()
 }
 
 /// Offers the request to the module that has registered for it.

@@ -1,6 +1,7 @@
 //! What a protocol feature is to the router. A module's `impl Module` shows at a glance what it attaches to.
 
 use super::{Context, Session};
+use crate::service::disco::{Info, Item};
 use crate::stanza::{Stanza, StanzaError};
 use crate::xml::{Element, Frame};
 use jid::{BareJid, FullJid, Jid};
@@ -90,6 +91,19 @@ pub trait Module: Send + Sync {
         &[]
     }
 
+    /// What an account's disco#items lists to one who may see the account: items of the account, or of one of its nodes.
+    fn account_items(&self, cx: &Context<'_>, account: &BareJid, asker: &BareJid, node: Option<&str>) -> Vec<Item> {
+        let _ = (cx, account, asker, node);
+        Vec::new()
+    }
+
+    /// What disco#info tells of an account's node to one who may see the account; `None` when the node is not this
+    /// module's, or not for the asker.
+    fn account_node(&self, cx: &Context<'_>, account: &BareJid, asker: &BareJid, node: &str) -> Option<Info> {
+        let _ = (cx, account, asker, node);
+        None
+    }
+
     /// The iqs it answers.
     fn iq_routes(&self) -> &'static [IqRoute] {
         &[]
@@ -119,9 +133,9 @@ pub trait Module: Send + Sync {
         let _ = (cx, session, presence, first);
     }
 
-    /// A session went unavailable, or ended.
-    fn presence_unavailable(&self, cx: &Context<'_>, session: &Session) {
-        let _ = (cx, session);
+    /// A session went unavailable, or ended. `presence` is what its contacts were sent.
+    fn presence_unavailable(&self, cx: &Context<'_>, session: &Session, presence: &Frame) {
+        let _ = (cx, session, presence);
     }
 
     /// The features of an available session became known, or changed (XEP-0115).

@@ -82,7 +82,9 @@ pub(super) fn unavailable(shared: &Shared, session: &Arc<Session>, frame: Option
     };
     if was_available {
         session.set_caps(None);
-        shared.each(Some(session), |module, cx| module.presence_unavailable(cx, session));
+        shared.each(Some(session), |module, cx| {
+            module.presence_unavailable(cx, session, frame)
+        });
     }
 }
 

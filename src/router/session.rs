@@ -28,6 +28,7 @@ pub struct Session {
     lang: OnceLock<String>,
     priority: AtomicI16,
     interested: AtomicBool,
+    answers_for_account: AtomicBool,
     ended: AtomicBool,
     /// Held while this session's presence changes or is told to somebody, so that everyone hears it in one order. Whoever
     /// holds it takes no other session's.
@@ -68,6 +69,7 @@ impl Session {
             lang: OnceLock::new(),
             priority: AtomicI16::new(UNAVAILABLE),
             interested: AtomicBool::new(false),
+            answers_for_account: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             state: Mutex::default(),
             caps: Mutex::default(),
@@ -118,6 +120,18 @@ impl Session {
     pub fn set_lang(&self, lang: &str) {
         // A second call would be the same header's: the first value stays.
         let _ = self.lang.set(lang.to_owned());
+    }
+
+    /// Whether it is a hosted service, which answers for its account's bare JID itself.
+    pub fn answers_for_account(&self) -> bool {
+        self.answers_for_account.load(Ordering::SeqCst)
+    }
+
+    /// Makes it a hosted service: what [`Module`](super::Module)s would answer at the account's bare JID about what the
+    /// account is and can do goes to this session; its results may say they are `from` the bare JID. `net/` says so of
+    /// sessions within the process, right after binding.
+    pub fn answer_for_account(&self) {
+        self.answers_for_account.store(true, Ordering::SeqCst);
     }
 
     /// The priority of its presence (RFC 6121 section 4.7.2.3); `None` while unavailable.
