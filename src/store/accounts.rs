@@ -1,6 +1,7 @@
 //! Accounts: roles and credentials.
 
 use super::key::{Key, Parts, Table};
+use super::last_activity::LastActivity;
 use super::offline::Offline;
 use super::password::{Credentials, Policy};
 use super::pep::Pep;
@@ -155,6 +156,7 @@ impl<'a> Accounts<'a> {
             Offline::new(self.store).remove_account(batch, &name);
             Pep::new(self.store).remove_account(batch, &name);
             Vcards::new(self.store).delete(batch, &name);
+            LastActivity::new(self.store).remove_account(batch, &name);
             Ok(())
         })?;
         Ok(ticket)

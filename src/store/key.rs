@@ -14,6 +14,8 @@ pub(super) enum Table {
     Request = b'd',
     /// owner kind, owner, node, item -> head of a published item
     ItemHead = b'h',
+    /// account -> when it was last here
+    LastActivity = b'l',
     /// format, domain, secret
     Meta = b'm',
     /// owner kind, owner, node -> node record

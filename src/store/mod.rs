@@ -19,6 +19,7 @@ mod committer;
 mod directory;
 mod error;
 mod key;
+mod last_activity;
 mod manifest;
 mod medium;
 mod meta;
@@ -41,6 +42,7 @@ pub use accounts::{Account, Accounts};
 pub use batch::{Batch, Ticket};
 pub use caps::{Caps, CapsHash};
 pub use error::StoreError;
+pub use last_activity::{Departure, LastActivity};
 pub use monitor::Monitor;
 pub use offline::{Offline, OfflineMessage};
 pub use opening::Options;
@@ -290,6 +292,11 @@ impl Store {
     /// vCards.
     pub fn vcards(&self) -> Vcards<'_> {
         Vcards::new(self)
+    }
+
+    /// When accounts were last here.
+    pub fn last_activity(&self) -> LastActivity<'_> {
+        LastActivity::new(self)
     }
 
     /// Verified entity capabilities.
