@@ -1,16 +1,35 @@
 //! One file (or folder) per protocol feature, listed once, in the one order in which hooks run.
 
+mod caps;
+mod disco;
+mod last_activity;
 mod offline;
+mod ping;
+mod pubsub;
 mod roster;
 mod session;
+mod time;
+mod vcard;
+mod version;
 
 use crate::router::Module;
 
-/// Every module, in the order in which hooks run.
+pub use disco::server_capabilities;
+
+/// Every module, in the order in which hooks run: capabilities before what acts on them, offline messages last, when
+/// nobody else has taken them. Where no hook is shared the order is that of the names.
 pub fn all() -> Vec<Box<dyn Module>> {
     vec![
-        Box::new(session::SessionEstablishment),
+        Box::new(caps::Caps::default()),
+        Box::new(pubsub::Pep::default()),
+        Box::new(disco::Disco),
+        Box::new(last_activity::LastActivity::new()),
+        Box::new(ping::Ping),
         Box::new(roster::RosterManagement),
+        Box::new(session::SessionEstablishment),
+        Box::new(time::Time),
+        Box::new(vcard::Vcard),
+        Box::new(version::Version),
         Box::new(offline::OfflineMessages::default()),
     ]
 }
