@@ -192,7 +192,8 @@ mod tests {
             security: Security::Direct,
             fallback: true,
         });
-        let port = listener.expect("IPv6 or IPv4").local_addr().expect("bound").port();
+        let listener = listener.expect("IPv6 or IPv4");
+        let port = listener.local_addr().expect("bound").port();
         TcpStream::connect((Ipv4Addr::LOCALHOST, port))
             .await
             .expect("IPv4 is taken");

@@ -261,3 +261,6 @@ fn is(frame: &Frame, name: &str, ns: &str) -> bool {
 fn is_sasl(frame: &Frame) -> bool {
     frame.ns() == ns::SASL
 }
+
+#[cfg(test)]
+mod tests;
