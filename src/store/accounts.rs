@@ -232,3 +232,112 @@ fn prepared(user: &str) -> Result<String, StoreError> {
 fn key(name: &str) -> Key {
     Key::new(Table::Account).text(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Scratch, days};
+    use super::super::{Batch, Node, NodeConfig, Owner, PepItem};
+    use super::*;
+    use crate::roster::Item;
+    use bytes::Bytes;
+    use jid::BareJid;
+
+    #[test]
+    fn an_account_is_known_by_every_form_of_its_name() {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        let accounts = store.accounts();
+        accounts
+            .add("Ada", Role::Operator, "secret", &Policy::default())
+            .unwrap();
+        assert_eq!(
+            accounts.add_without_credentials("ada", Role::Admin),
+            Err(StoreError::Exists)
+        );
+        for name in ["a@b", "", "a/b", "a b", "a\u{0}"] {
+            assert!(matches!(
+                accounts.add_without_credentials(name, Role::Admin),
+                Err(StoreError::Invalid(_))
+            ));
+        }
+        assert_eq!(accounts.role("ADA"), Some(Role::Operator));
+        assert!(accounts.exists("\u{ff41}da"));
+        assert!(accounts.verify_password("aDa", "secret"));
+        assert!(!accounts.verify_password("ada", "Secret"));
+        assert!(!accounts.verify_password("bob", "secret"));
+        accounts.set_disabled("ada", true).unwrap();
+        assert!(!accounts.verify_password("ada", "secret"));
+        accounts.set_disabled("ada", false).unwrap();
+        accounts.set_password("ada", "other", &Policy::default()).unwrap();
+        accounts.set_role("ada", Role::Viewer).unwrap();
+        assert!(accounts.verify_password("ada", "other"));
+        assert_eq!(accounts.set_role("bob", Role::Admin), Err(StoreError::Absent));
+        accounts.add_without_credentials("monitor", Role::Collector).unwrap();
+        let told: Vec<_> = accounts
+            .list()
+            .into_iter()
+            .map(|a| (a.name, a.role, a.has_credentials))
+            .collect();
+        let expected = [("ada", Role::Viewer, true), ("monitor", Role::Collector, false)];
+        assert_eq!(told, expected.map(|(name, role, has)| (name.to_owned(), role, has)));
+    }
+
+    #[test]
+    fn a10_keys_of_unknown_names_are_stable_over_restarts_and_equal_in_all_forms() {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        store
+            .accounts()
+            .add("ada", Role::Viewer, "secret", &Policy { scram: false })
+            .unwrap();
+        let names = ["nobody", "NoBody", "ada", "no/body"];
+        let keys = |store: &Store| {
+            let all = |name| ScramHash::ALL.map(|hash| store.accounts().credentials(name, hash));
+            names.map(all)
+        };
+        let before = keys(&store);
+        assert_eq!(before[0], before[1]);
+        assert_ne!(before[0], before[2]);
+        drop(store);
+        assert_eq!(keys(&scratch.store()), before);
+        // Another server's are others.
+        assert_ne!(keys(&Scratch::new().store()), before);
+    }
+
+    #[test]
+    fn a18_removing_an_account_leaves_nothing_of_it() {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        let before = store.values(b"").into_keys().collect::<Vec<_>>();
+        let bob = BareJid::new("bob@mon.example").unwrap();
+        store
+            .accounts()
+            .add("ada", Role::Admin, "secret", &Policy { scram: false })
+            .unwrap();
+        let mut batch = Batch::new();
+        let mut roster = store.rosters().load("ada");
+        roster.insert(bob.clone(), Item::default());
+        store.rosters().save(&mut batch, "ada", &roster, &bob);
+        store.rosters().put_request(&mut batch, "ada", &bob, b"<presence/>");
+        store.vcards().put(&mut batch, "ada", b"<vCard/>").unwrap();
+        store.submit(batch).unwrap();
+        store.offline().push("ada", b"<message/>", days(1)).unwrap();
+        let item = PepItem {
+            id: "a".to_owned(),
+            publisher: String::new(),
+            stamp: days(1),
+            payload: Bytes::new(),
+        };
+        let node = Node::new(NodeConfig::default(), days(1));
+        store
+            .pep()
+            .publish(Owner::Account("ada"), "n", &item, Some(&node))
+            .unwrap();
+        assert_eq!(store.vcards().get("ada").unwrap(), "<vCard/>");
+        store.wait(store.accounts().remove("ada").unwrap()).unwrap();
+        assert_eq!(store.values(b"").into_keys().collect::<Vec<_>>(), before);
+        assert_eq!(store.accounts().remove("ada"), Err(StoreError::Absent));
+        store.accounts().add_without_credentials("ada", Role::Viewer).unwrap();
+        assert_eq!(store.accounts().role("ada"), Some(Role::Viewer));
+    }
+}

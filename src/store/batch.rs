@@ -42,6 +42,11 @@ impl Batch {
         self.writes.insert(key.into_bytes(), Some(value));
     }
 
+    /// Puts a value that is sealed already.
+    pub(super) fn put_sealed(&mut self, key: Vec<u8>, value: Bytes) {
+        self.writes.insert(key, Some(value));
+    }
+
     pub(super) fn delete(&mut self, key: Key) {
         self.writes.insert(key.into_bytes(), None);
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Capabilities kept; the oldest goes when another comes.
-pub const CAPS_MAX: usize = 1000;
+const CAPS_MAX: usize = 1000;
 /// Bytes of all features of one.
 const FEATURES_BYTES_MAX: usize = 16 << 10;
 

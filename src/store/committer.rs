@@ -125,13 +125,17 @@ impl<M: Medium> Committer<M> {
         let mut looked = None;
         loop {
             self.look_at_space(&mut looked);
-            match jobs.recv_timeout(SPACE_INTERVAL) {
+            let job = jobs.recv_timeout(SPACE_INTERVAL);
+            // A reader may have come upon it.
+            if self.progress.failure().is_some() {
+                return;
+            }
+            match job {
                 Ok(job) => {
                     if let Err(why) = self.guarded(collect(job, jobs)) {
                         return self.progress.fail(why);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if self.progress.failure().is_some() => return,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -173,8 +177,8 @@ impl<M: Medium> Committer<M> {
         overlay.leave(ticket, writes.keys());
         drop(overlay);
         self.progress.pending_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.progress.commit(ticket);
         self.committed.send_replace(ticket);
+        self.progress.commit(ticket);
         Ok(())
     }
 }
@@ -200,4 +204,134 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         "the storage engine broke down: {}",
         text.unwrap_or("for no reason it could name")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::sync::mpsc::sync_channel;
+
+    /// Fails, or panics, at the n-th call.
+    #[derive(Clone, Default)]
+    struct Flaky {
+        tree: Arc<Mutex<BTreeMap<Vec<u8>, Bytes>>>,
+        calls: Arc<Mutex<usize>>,
+        fail_at: Option<usize>,
+        panic: bool,
+    }
+
+    impl Flaky {
+        fn call(&self) -> Result<(), String> {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            *calls += 1;
+            let fails = self.fail_at == Some(*calls);
+            assert!(!(fails && self.panic), "injected");
+            if fails { Err("injected".to_owned()) } else { Ok(()) }
+        }
+    }
+
+    impl Medium for Flaky {
+        fn get(&self, key: &[u8]) -> Result<Option<Bytes>, String> {
+            self.call()?;
+            Ok(self.tree.lock().unwrap().get(key).cloned())
+        }
+
+        fn apply(&mut self, writes: &Writes) -> Result<(), String> {
+            self.call()?;
+            let mut tree = self.tree.lock().unwrap();
+            for (key, value) in writes {
+                match value {
+                    Some(value) => tree.insert(key.clone(), value.clone()),
+                    None => tree.remove(key),
+                };
+            }
+            Ok(())
+        }
+
+        fn sync(&mut self) -> Result<(), String> {
+            self.call()
+        }
+
+        fn headroom(&mut self) -> i64 {
+            0
+        }
+    }
+
+    fn job(ticket: u64, key: &str, value: Option<&'static str>) -> Job {
+        let writes = Writes::from([(key.as_bytes().to_vec(), value.map(Bytes::from))]);
+        Job::new(Ticket(ticket), writes)
+    }
+
+    /// Runs the committer over jobs that are all there, until the handles are gone.
+    fn run(medium: &Flaky, jobs: Vec<Job>) -> (Arc<Progress>, watch::Receiver<Ticket>) {
+        let (sender, receiver) = sync_channel(jobs.len());
+        let start = Manifest::default();
+        let progress = Arc::new(Progress::new(&start));
+        for job in jobs {
+            progress.pending_bytes.fetch_add(job.bytes, Ordering::Relaxed);
+            progress.overlay.write().unwrap().enter(job.ticket, job.writes.clone());
+            sender.send(job).unwrap();
+        }
+        drop(sender);
+        let (committed, watch) = watch::channel(start.ticket);
+        let committer = Committer {
+            medium: medium.clone(),
+            manifest: start,
+            progress: Arc::clone(&progress),
+            committed,
+        };
+        committer.run(&receiver);
+        (progress, watch)
+    }
+
+    #[test]
+    fn batches_apply_in_order_and_leave_the_overlay() {
+        let medium = Flaky::default();
+        let jobs = vec![
+            job(1, "a", Some("1")),
+            job(2, "a", Some("2")),
+            job(3, "b", Some("3")),
+            job(4, "b", None),
+        ];
+        let (progress, watch) = run(&medium, jobs);
+        assert_eq!(*watch.borrow(), Ticket(4));
+        assert_eq!(progress.wait(Ticket(4)), Ok(()));
+        assert!(progress.overlay.read().unwrap().scan(b"").is_empty());
+        assert_eq!(progress.pending_bytes.load(Ordering::Relaxed), 0);
+        let tree = medium.tree.lock().unwrap();
+        assert_eq!(tree.get(b"a".as_slice()), Some(&Bytes::from("2")));
+        assert_eq!(tree.get(b"b".as_slice()), None);
+        let manifest = Manifest::read(&tree[Manifest::key().as_bytes()]).unwrap();
+        let mut counted = Manifest::default();
+        counted.add(b"a", b"2");
+        assert!(manifest.agrees(&counted));
+        assert_eq!(manifest.ticket, Ticket(4));
+    }
+
+    #[test]
+    fn whichever_call_fails_nothing_after_it_counts_as_durable() {
+        for panic in [false, true] {
+            let mut fail_at = 1;
+            loop {
+                let medium = Flaky {
+                    fail_at: Some(fail_at),
+                    panic,
+                    ..Flaky::default()
+                };
+                let (progress, mut watch) = run(&medium, vec![job(1, "a", Some("1"))]);
+                if *medium.calls.lock().unwrap_or_else(PoisonError::into_inner) < fail_at {
+                    break;
+                }
+                assert_eq!(*watch.borrow_and_update(), Ticket(0));
+                assert!(watch.has_changed().is_err(), "closed for those who wait");
+                assert!(progress.wait(Ticket(1)).unwrap_err().contains("injected"));
+                assert!(progress.failure().is_some());
+                // Readers go on seeing what was written.
+                assert_eq!(progress.overlay.read().unwrap().get(b"a"), Some(Some(Bytes::from("1"))));
+                fail_at += 1;
+            }
+            assert_eq!(fail_at, 4, "reading the old value, applying, syncing");
+        }
+    }
 }

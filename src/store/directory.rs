@@ -58,10 +58,17 @@ impl Directory {
         self.sync()
     }
 
-    /// Sets the modes of all files to 0600 and makes the names durable.
+    /// Sets the modes of the store's files to 0600 and makes their names durable. Other files are not its business.
     pub(super) fn sync(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
+            let name = entry.file_name();
+            let ours = ["db", "conf", "blobs", LOCK, COMPLETE]
+                .iter()
+                .any(|known| name == *known);
+            if !ours && !name.as_encoded_bytes().starts_with(b"snap.") {
+                continue;
+            }
             let mode = if entry.file_type()?.is_dir() { 0o700 } else { 0o600 };
             fs::set_permissions(entry.path(), Permissions::from_mode(mode))?;
             File::open(entry.path())?.sync_all()?;

@@ -45,6 +45,11 @@ impl Key {
         Key(vec![table as u8])
     }
 
+    /// A key as it was read.
+    pub(super) fn from_bytes(key: Vec<u8>) -> Key {
+        Key(key)
+    }
+
     /// Appends a part. A zero byte ends it; one inside is escaped.
     pub(super) fn text(mut self, part: &str) -> Key {
         for byte in part.bytes() {

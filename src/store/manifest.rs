@@ -58,6 +58,15 @@ impl Manifest {
         (self.records, self.sum) == (other.records, other.sum)
     }
 
+    /// Goes on with what another has counted.
+    pub(super) fn counting(self, found: &Manifest) -> Manifest {
+        Manifest {
+            records: found.records,
+            sum: found.sum,
+            ..self
+        }
+    }
+
     /// Reads the stored manifest.
     pub(super) fn read(value: &Bytes) -> Option<Manifest> {
         record::open_json(Manifest::key().as_bytes(), value).ok()

@@ -13,6 +13,7 @@
 //! receivers of [`Store::committed`] see it closed.
 
 mod accounts;
+mod backup;
 mod batch;
 mod caps;
 mod committer;
@@ -31,14 +32,17 @@ mod password;
 mod pep;
 mod reading;
 mod record;
+mod renaming;
 mod rosters;
 mod scram;
 mod space;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod vcards;
 
 pub use accounts::{Account, Accounts};
+pub use backup::restore;
 pub use batch::{Batch, Ticket};
 pub use caps::{Caps, CapsHash};
 pub use error::StoreError;
@@ -48,25 +52,25 @@ pub use offline::{Offline, OfflineMessage};
 pub use opening::Options;
 pub use password::{Credentials, Policy, prepare_password};
 pub use pep::{
-    AccessModel, Affiliation, Node, NodeConfig, Owner, Pep, PepItem, PublishModel, Published, SendLast, Subscribed,
+    AccessModel, Affiliation, ITEM_BYTES_MAX, ITEMS_MAX, Node, NodeConfig, Owner, Pep, PepItem, PublishModel,
+    Published, SendLast, Subscribed,
 };
+pub use renaming::rename_domain;
 pub use rosters::Rosters;
 pub use scram::{SCRAM_ITERATIONS, ScramHash, ScramKeys};
 pub use vcards::Vcards;
 
-use committer::{Committer, Job, Progress, QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX, panic_text};
-use directory::{Directory, unreadable};
-use opening::{Opened, damaged};
+use committer::{Job, Progress, QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX};
+use directory::Directory;
 use overlay::Overlay;
 use reading::Quarantine;
 use space::Floor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use storage::Storage;
 use tokio::sync::watch;
 
 /// A handle on the store. Cheap to clone. When the last one goes, what was handed over is made durable first.
@@ -112,26 +116,21 @@ impl Store {
     pub fn open_with(dir: &Path, domain: &str, options: &Options) -> Result<Store, StoreError> {
         let floor = Floor::new(dir, options.free_bytes_min);
         let directory = Arc::new(Directory::open(dir, &floor)?);
-        let (opened_sender, opened) = sync_channel(1);
-        let (jobs_sender, jobs) = sync_channel(QUEUE_BATCHES_MAX);
+        let (sender, jobs) = sync_channel(QUEUE_BATCHES_MAX);
         let storage = Storage {
             directory: Arc::clone(&directory),
             domain: domain.to_owned(),
             options: options.clone(),
             floor: floor.clone(),
         };
-        let thread = thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || storage.run(&opened_sender, &jobs))
-            .map_err(|error| unreadable(dir, &error))?;
-        let begun = wait_for_opening(&directory, options, &opened)?;
+        let (begun, thread) = storage.start(jobs)?;
         let latest = *begun.committed.borrow();
         Ok(Store {
             shared: Arc::new(Shared {
                 domain: domain.to_owned(),
                 secret: begun.secret,
                 writers: Mutex::new(Writers {
-                    jobs: Some(jobs_sender),
+                    jobs: Some(sender),
                     latest,
                 }),
                 progress: begun.progress,
@@ -209,6 +208,12 @@ impl Store {
         let mut batch = Batch::new();
         let value = build(&mut batch)?;
         Ok((self.hand_over(&mut writers, batch)?, value))
+    }
+
+    /// Reads while no batch can be handed over: all of it as at one moment.
+    fn still<T>(&self, read: impl FnOnce() -> T) -> T {
+        let _writers = self.shared.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        read()
     }
 
     fn hand_over(&self, writers: &mut Writers, batch: Batch) -> Result<Ticket, StoreError> {
@@ -327,74 +332,4 @@ impl Drop for Shared {
             let _ = thread.join();
         }
     }
-}
-
-/// What the storage thread needs to begin.
-struct Storage {
-    directory: Arc<Directory>,
-    domain: String,
-    options: Options,
-    floor: Floor,
-}
-
-/// What it tells when it has begun.
-struct Begun {
-    db: sled::Db,
-    secret: [u8; 32],
-    progress: Arc<Progress>,
-    committed: watch::Receiver<Ticket>,
-}
-
-impl Storage {
-    fn run(self, opened: &SyncSender<Result<Begun, StoreError>>, jobs: &Receiver<Job>) {
-        match self.open() {
-            Ok((begun, committer)) => {
-                // Nobody waits any more: the time limit has passed.
-                if opened.send(Ok(begun)).is_ok() {
-                    drop(self);
-                    committer.run(jobs);
-                }
-            }
-            Err(error) => {
-                let _ = opened.send(Err(error));
-            }
-        }
-    }
-
-    fn open(&self) -> Result<(Begun, Committer<medium::Sled>), StoreError> {
-        let open = || opening::open(&self.directory, &self.domain, &self.options, self.floor.clone());
-        let opened = catch_unwind(AssertUnwindSafe(open));
-        let Opened { medium, meta, manifest } =
-            opened.unwrap_or_else(|panic| Err(damaged(&self.directory, &panic_text(&*panic))))?;
-        let (sender, committed) = watch::channel(manifest.ticket);
-        let progress = Arc::new(Progress::new(&manifest));
-        let begun = Begun {
-            db: medium.db.clone(),
-            secret: meta.secret,
-            progress: Arc::clone(&progress),
-            committed,
-        };
-        let committer = Committer {
-            medium,
-            manifest,
-            progress,
-            committed: sender,
-        };
-        Ok((begun, committer))
-    }
-}
-
-fn wait_for_opening(
-    directory: &Directory,
-    options: &Options,
-    opened: &Receiver<Result<Begun, StoreError>>,
-) -> Result<Begun, StoreError> {
-    let bytes = directory
-        .path()
-        .join("db")
-        .metadata()
-        .map_or(0, |metadata| metadata.len());
-    let limit = options.open_time_max + Duration::from_secs(bytes >> 23);
-    let slow = || damaged(directory, &format!("it could not be read within {} s", limit.as_secs()));
-    opened.recv_timeout(limit).unwrap_or_else(|_| Err(slow()))
 }

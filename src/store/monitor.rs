@@ -5,7 +5,7 @@ use super::{Batch, Store, StoreError};
 use bytes::Bytes;
 
 /// Bytes of one record.
-pub const MONITOR_BYTES_MAX: usize = 64 << 10;
+const MONITOR_BYTES_MAX: usize = 64 << 10;
 
 /// The records, by host and name.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ impl<'a> Monitor<'a> {
     /// Replaces a record.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] beyond [`MONITOR_BYTES_MAX`].
+    /// [`StoreError::Limit`] beyond 64 KiB.
     pub fn put(&self, batch: &mut Batch, host: &str, name: &str, record: &[u8]) -> Result<(), StoreError> {
         if record.len() > MONITOR_BYTES_MAX {
             return Err(StoreError::Limit("a collector's record may have 64 KiB"));

@@ -1,14 +1,15 @@
 //! Messages for accounts that are away (XEP-0160).
 
 use super::key::{Key, Parts, Table};
+use super::renaming::Renaming;
 use super::{Batch, Store, StoreError, Ticket};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Messages per account.
-pub const MESSAGES_MAX: usize = 100;
+const MESSAGES_MAX: usize = 100;
 /// Bytes of all messages of an account.
-pub const BYTES_MAX: usize = 1 << 20;
+const BYTES_MAX: usize = 1 << 20;
 /// Days after which a message is no longer delivered.
 const DAYS_MAX: i64 = 30;
 
@@ -37,7 +38,7 @@ impl<'a> Offline<'a> {
     /// Keeps a message.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] when the account has [`MESSAGES_MAX`] or [`BYTES_MAX`] (`service-unavailable`), or as
+    /// [`StoreError::Limit`] when the account has 100 messages or 1 MiB of them (`service-unavailable`), or as
     /// [`Store::submit`].
     pub fn push(&self, account: &str, stanza: &[u8], now: DateTime<Utc>) -> Result<Ticket, StoreError> {
         let (ticket, ()) = self.store.transact(|batch| {
@@ -49,8 +50,7 @@ impl<'a> Offline<'a> {
             for message in expired {
                 batch.delete(queue(account).number(message.id));
             }
-            let stamped = [&now.timestamp_millis().to_be_bytes(), stanza].concat();
-            batch.put_bytes(queue(account).number(self.store.next_number()), &stamped);
+            batch.put_bytes(queue(account).number(self.store.next_number()), &stamped(now, stanza));
             Ok(())
         })?;
         Ok(ticket)
@@ -65,6 +65,20 @@ impl<'a> Offline<'a> {
     pub fn delete_through(&self, batch: &mut Batch, account: &str, id: u64) {
         for message in self.all(account).into_iter().filter(|message| message.id <= id) {
             batch.delete(queue(account).number(message.id));
+        }
+    }
+
+    /// Rewrites the addresses of all messages.
+    pub(super) fn rename(&self, batch: &mut Batch, renaming: &Renaming<'_>) {
+        for (key, payload) in self.store.scan(&Key::new(Table::Offline)) {
+            let Some(message) = message(&key, &payload) else {
+                continue;
+            };
+            let Some(account) = Parts::new(&key).text() else {
+                continue;
+            };
+            let stanza = stamped(message.stamp, &renaming.stanza(&message.stanza));
+            batch.put_bytes(queue(&account).number(message.id), &stanza);
         }
     }
 
@@ -86,6 +100,10 @@ impl<'a> Offline<'a> {
         let found = self.store.scan(&queue(account)).into_iter();
         found.filter_map(|(key, payload)| message(&key, &payload)).collect()
     }
+}
+
+fn stamped(stamp: DateTime<Utc>, stanza: &[u8]) -> Vec<u8> {
+    [&stamp.timestamp_millis().to_be_bytes(), stanza].concat()
 }
 
 fn message(key: &[u8], payload: &Bytes) -> Option<OfflineMessage> {

@@ -6,12 +6,15 @@ use super::error::StoreError;
 use super::manifest::Manifest;
 use super::medium::{Medium, Sled};
 use super::meta::{FORMAT, Meta};
+use super::record;
 use super::space::Floor;
 use bytes::Bytes;
 use std::io;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// sled keeps its lock a moment longer than the handle that we drop.
+const REOPEN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Settings of a store.
 #[derive(Clone, Debug)]
@@ -42,70 +45,55 @@ pub(super) struct Opened {
     pub(super) manifest: Manifest,
 }
 
-/// What reading everything found.
-#[derive(Default)]
-struct Survey {
-    found: Manifest,
-    manifest: Option<Manifest>,
-    meta: Option<Meta>,
-}
-
 /// Opens, or makes, the store in a directory.
 pub(super) fn open(directory: &Directory, domain: &str, options: &Options, floor: Floor) -> Result<Opened, StoreError> {
-    let mut db = open_or_recover(directory, options)?;
-    let mut survey = survey(&db).map_err(|error| damaged(directory, &error.to_string()))?;
-    if survey.found.records == 0 && survey.manifest.is_none() {
+    let failed = |error: io::Error| unreadable(directory.path(), &error);
+    let (mut db, mut survey) = read(directory, options)?;
+    if survey.is_empty() {
         if directory.is_complete() {
             return Err(damaged(directory, "it is empty"));
         }
-        let meta = Meta::new(domain).map_err(|error| unreadable(directory.path(), &io::Error::other(error)))?;
-        survey = create(directory, &db, &floor, meta)?;
+        let meta = Meta::new(domain).map_err(|error| failed(io::Error::other(error)))?;
+        survey = create(directory, &db, &floor, meta).map_err(failed)?;
     }
     if !directory.is_complete() {
         // sled writes a snapshot only when it opens a store; without one, damage to its file goes unnoticed.
         drop(db);
         db = reopen(directory, options)?;
-        directory
-            .complete()
-            .map_err(|error| unreadable(directory.path(), &error))?;
+        directory.complete().map_err(failed)?;
     }
-    directory.sync().map_err(|error| unreadable(directory.path(), &error))?;
+    directory.sync().map_err(failed)?;
     let (meta, manifest) = judge(directory, domain, survey)?;
-    let file = directory.file().map_err(|error| unreadable(directory.path(), &error))?;
+    let file = directory.file().map_err(failed)?;
     let medium = Sled { db, file, floor };
     Ok(Opened { medium, meta, manifest })
 }
 
-/// A damaged snapshot is set aside, once: sled rebuilds it from the log, and the manifest tells whether all is there.
-fn open_or_recover(directory: &Directory, options: &Options) -> Result<sled::Db, StoreError> {
-    let (fault, usable) = match reopen(directory, options) {
-        Ok(db) => match survey(&db) {
-            Ok(survey) if survey.is_sound() => return Ok(db),
-            Ok(_) => ("records are missing".to_owned(), Some(db)),
-            Err(error) => (error.to_string(), None),
-        },
-        Err(StoreError::Damaged(why)) => (why, None),
-        Err(error) => return Err(error),
+/// Opens and reads everything. A damaged snapshot is set aside, once: sled rebuilds it from its log, and the manifest
+/// tells whether all is there.
+fn read(directory: &Directory, options: &Options) -> Result<(sled::Db, Survey), StoreError> {
+    let attempt = || {
+        let db = reopen(directory, options)?;
+        let survey = Survey::new(&db).map_err(|error| damaged(directory, &error.to_string()))?;
+        Ok((db, survey))
     };
-    drop(usable);
+    let first = attempt();
+    match &first {
+        Ok((_, survey)) if survey.is_sound() => return first,
+        Ok(_) | Err(StoreError::Damaged(_)) => {}
+        Err(_) => return first,
+    }
     let moved = directory.set_snapshots_aside();
     match moved.map_err(|error| unreadable(directory.path(), &error))? {
-        true => reopen(directory, options),
-        false => Err(damaged(directory, &fault)),
-    }
-}
-
-impl Survey {
-    /// Empty, or as the manifest says.
-    fn is_sound(&self) -> bool {
-        match &self.manifest {
-            Some(manifest) => manifest.agrees(&self.found),
-            None => self.found.records == 0,
+        true => {
+            drop(first);
+            attempt()
         }
+        false => first,
     }
 }
 
-/// Opens sled. Our own lock is held, so sled's can only be held by a handle of ours that is just being dropped.
+/// Opens sled. Our own lock is held, so sled's can only be held by a handle of ours that is just going.
 fn reopen(directory: &Directory, options: &Options) -> Result<sled::Db, StoreError> {
     let begun = Instant::now();
     loop {
@@ -116,8 +104,11 @@ fn reopen(directory: &Directory, options: &Options) -> Result<sled::Db, StoreErr
         match config.open() {
             Ok(db) => return Ok(db),
             Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
-                if begun.elapsed() > Duration::from_secs(5) {
-                    return Err(in_use(directory.path()));
+                if begun.elapsed() > REOPEN_TIME_MAX {
+                    return Err(StoreError::InUse(format!(
+                        "another program has the store in {} open: stop it first",
+                        directory.path().display()
+                    )));
                 }
                 thread::sleep(Duration::from_millis(10));
             }
@@ -127,87 +118,124 @@ fn reopen(directory: &Directory, options: &Options) -> Result<sled::Db, StoreErr
     }
 }
 
-fn in_use(path: &Path) -> StoreError {
-    StoreError::InUse(format!(
-        "another program has {} open: stop it first",
-        path.join("db").display()
-    ))
+/// What reading every record found.
+#[derive(Default)]
+struct Survey {
+    /// All records, readable or not.
+    found: Manifest,
+    /// Those whose envelope is wrong: they are treated as absent, each by itself.
+    unreadable: u64,
+    manifest: Option<Manifest>,
+    meta: Option<Meta>,
 }
 
-/// Reads every record.
-fn survey(db: &sled::Db) -> sled::Result<Survey> {
-    let mut survey = Survey::default();
-    for entry in db.iter() {
-        let (key, value) = entry?;
-        let bytes = || Bytes::copy_from_slice(&value);
+impl Survey {
+    fn new(db: &sled::Db) -> sled::Result<Survey> {
+        let mut survey = Survey::default();
+        for entry in db.iter() {
+            let (key, value) = entry?;
+            survey.see(&key, &Bytes::copy_from_slice(&value));
+        }
+        Ok(survey)
+    }
+
+    fn see(&mut self, key: &[u8], value: &Bytes) {
         if key == Manifest::key().as_bytes() {
-            survey.manifest = Manifest::read(&bytes());
-            continue;
+            self.manifest = Manifest::read(value);
+            return;
         }
         if key == Meta::key().as_bytes() {
-            survey.meta = Meta::read(&bytes());
+            self.meta = Meta::read(value);
         }
-        survey.found.add(&key, &value);
+        self.unreadable += u64::from(record::open(key, value).is_err());
+        self.found.add(key, value);
     }
-    Ok(survey)
+
+    fn is_empty(&self) -> bool {
+        self.found.records == 0 && self.manifest.is_none()
+    }
+
+    /// Empty, or as the manifest says. A record that cannot be read is known to be lost; it must not be the cover under
+    /// which others are lost.
+    fn is_sound(&self) -> bool {
+        let readable = self.found.records - self.unreadable;
+        match &self.manifest {
+            Some(manifest) if self.unreadable == 0 => manifest.agrees(&self.found),
+            Some(manifest) => (readable..=self.found.records).contains(&manifest.records),
+            None => self.is_empty(),
+        }
+    }
 }
 
-fn create(directory: &Directory, db: &sled::Db, floor: &Floor, meta: Meta) -> Result<Survey, StoreError> {
-    let failed = |why: String| unreadable(directory.path(), &io::Error::other(why));
-    let file = directory.file().map_err(|error| unreadable(directory.path(), &error))?;
+fn create(directory: &Directory, db: &sled::Db, floor: &Floor, meta: Meta) -> io::Result<Survey> {
     let mut medium = Sled {
         db: db.clone(),
-        file,
+        file: directory.file()?,
         floor: floor.clone(),
     };
     let mut manifest = Manifest::default();
     manifest.ticket = Ticket(1);
     let mut writes = Writes::from([(Meta::key().into_bytes(), Some(meta.seal()))]);
-    manifest.join(&mut writes, &medium).map_err(failed)?;
-    medium.apply(&writes).and_then(|()| medium.sync()).map_err(failed)?;
+    manifest.join(&mut writes, &medium).map_err(io::Error::other)?;
+    medium
+        .apply(&writes)
+        .and_then(|()| medium.sync())
+        .map_err(io::Error::other)?;
     Ok(Survey {
         found: manifest,
+        unreadable: 0,
         manifest: Some(manifest),
         meta: Some(meta),
     })
 }
 
-/// Whether this store is sound, and ours.
+/// Whether this store is sound, and ours. Counting goes on from what was found.
 fn judge(directory: &Directory, domain: &str, survey: Survey) -> Result<(Meta, Manifest), StoreError> {
-    let path = directory.path().display();
+    let sound = survey.is_sound();
     let Some(meta) = survey.meta else {
         return Err(damaged(directory, "its own record is missing"));
     };
+    check_meta(directory, domain, &meta)?;
+    let Some(manifest) = survey.manifest else {
+        return Err(damaged(directory, "its manifest is missing"));
+    };
+    if !sound {
+        let (expected, found) = (manifest.records, survey.found.records);
+        let why = format!("of {expected} records {found} were found, or others in their place");
+        return Err(damaged(directory, &why));
+    }
+    if survey.unreadable > 0 {
+        tracing::error!(
+            "{} records of the store are unreadable and treated as absent",
+            survey.unreadable
+        );
+    }
+    Ok((meta, manifest.counting(&survey.found)))
+}
+
+fn check_meta(directory: &Directory, domain: &str, meta: &Meta) -> Result<(), StoreError> {
+    let path = directory.path().display();
     if meta.format > FORMAT {
         return Err(StoreError::NewerFormat(format!(
-            "the store in {path} was written by a newer watchpost (format {}, this one knows {FORMAT}): run the newer one, \
-             or restore a backup made by this one",
+            "the store in {path} was written by a newer watchpost (format {}, this one knows {FORMAT}): run the newer \
+             one, or restore a backup made by this one",
             meta.format
         )));
     }
     if meta.domain != domain {
         return Err(StoreError::OtherDomain(format!(
-            "the store in {path} was made for the domain {}, not {domain}: set the domain back, give this one another data \
-             directory, or run 'watchpost rename-domain {} {domain}'",
-            meta.domain, meta.domain
+            "the store in {path} was made for the domain {0}, not {domain}: set the domain back, give this one a data \
+             directory of its own, or move the store with 'watchpost rename-domain {0} {domain}'",
+            meta.domain
         )));
     }
-    match survey.manifest {
-        Some(manifest) if manifest.agrees(&survey.found) => Ok((meta, manifest)),
-        Some(manifest) => Err(damaged(
-            directory,
-            &format!(
-                "{} records are expected, {} were found, or some differ",
-                manifest.records, survey.found.records
-            ),
-        )),
-        None => Err(damaged(directory, "its manifest is missing")),
-    }
+    Ok(())
 }
 
 pub(super) fn damaged(directory: &Directory, why: &str) -> StoreError {
     StoreError::Damaged(format!(
-        "the store in {} is damaged ({why}): move the directory away and run 'watchpost restore FILE' with the last backup",
+        "the store in {} is damaged ({why}): move the directory away and run 'watchpost restore FILE' with the last \
+         backup",
         directory.path().display()
     ))
 }

@@ -1,6 +1,7 @@
 //! Rosters, and the subscription requests that wait for an answer.
 
 use super::key::{Key, Parts, Table};
+use super::renaming::Renaming;
 use super::{Batch, Store};
 use crate::roster::{Item, Roster};
 use bytes::Bytes;
@@ -62,6 +63,22 @@ impl<'a> Rosters<'a> {
             .collect()
     }
 
+    /// Rewrites contacts, and who asks and is asked in requests.
+    pub(super) fn rename(&self, batch: &mut Batch, renaming: &Renaming<'_>) {
+        for (key, item) in self.store.scan_json::<Item>(&Key::new(Table::Roster)) {
+            if let Some((account, contact)) = renamed(&key, renaming) {
+                batch.delete_raw(key);
+                batch.put_json(items(&account).text(&contact), &item);
+            }
+        }
+        for (key, stanza) in self.store.scan(&Key::new(Table::Request)) {
+            if let Some((account, contact)) = renamed(&key, renaming) {
+                batch.delete_raw(key);
+                batch.put_bytes(requests(&account).text(&contact), &renaming.stanza(&stanza));
+            }
+        }
+    }
+
     pub(super) fn remove_account(&self, batch: &mut Batch, account: &str) {
         for prefix in [items(account), requests(account), version(account)] {
             for key in self.store.keys(&prefix) {
@@ -77,6 +94,13 @@ fn contact(key: &[u8]) -> Option<BareJid> {
     BareJid::new(&parts.text()?).ok()
 }
 
+/// The account of a key, and its contact as it will be.
+fn renamed(key: &[u8], renaming: &Renaming<'_>) -> Option<(String, String)> {
+    let mut parts = Parts::new(key);
+    let account = parts.text()?;
+    Some((account, renaming.jid(&parts.text()?).into_owned()))
+}
+
 fn items(account: &str) -> Key {
     Key::new(Table::Roster).text(account)
 }
@@ -87,4 +111,46 @@ fn requests(account: &str) -> Key {
 
 fn version(account: &str) -> Key {
     Key::new(Table::RosterVersion).text(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Scratch;
+    use super::*;
+    use crate::roster::{Direction, Request};
+    use crate::stanza::Role;
+
+    #[test]
+    fn rosters_of_both_sides_change_in_one_batch_and_requests_go_with_their_answer() {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        let [ada, bob] = ["ada@mon.example", "bob@mon.example"].map(|jid| BareJid::new(jid).unwrap());
+        for user in ["ada", "bob"] {
+            store.accounts().add_without_credentials(user, Role::Viewer).unwrap();
+        }
+        let rosters = store.rosters();
+        let (mut of_ada, mut of_bob) = (rosters.load("ada"), rosters.load("bob"));
+        assert!(of_ada.version() > 1_600_000_000);
+        let mut batch = Batch::new();
+        of_ada.apply(&bob, Direction::Outbound, Request::Subscribe, 10).unwrap();
+        of_bob.apply(&ada, Direction::Inbound, Request::Subscribe, 10).unwrap();
+        rosters.save(&mut batch, "ada", &of_ada, &bob);
+        rosters.save(&mut batch, "bob", &of_bob, &ada);
+        rosters.put_request(&mut batch, "bob", &ada, b"<presence/>");
+        store.submit(batch).unwrap();
+        drop(store);
+        let store = scratch.store();
+        let rosters = store.rosters();
+        assert_eq!(rosters.load("ada"), of_ada);
+        assert_eq!(rosters.load("bob"), of_bob);
+        assert_eq!(rosters.requests("bob"), [(ada.clone(), Bytes::from("<presence/>"))]);
+        let mut batch = Batch::new();
+        of_bob
+            .apply(&ada, Direction::Outbound, Request::Unsubscribed, 10)
+            .unwrap();
+        rosters.save(&mut batch, "bob", &of_bob, &ada);
+        store.submit(batch).unwrap();
+        assert_eq!(rosters.requests("bob"), []);
+        assert!(rosters.load("bob").get(&ada).is_none());
+    }
 }

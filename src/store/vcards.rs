@@ -5,7 +5,7 @@ use super::{Batch, Store, StoreError};
 use bytes::Bytes;
 
 /// Bytes of a vCard, its picture included.
-pub const VCARD_BYTES_MAX: usize = 128 << 10;
+const VCARD_BYTES_MAX: usize = 128 << 10;
 
 /// The vCards. Accounts are named by their prepared localparts.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ impl<'a> Vcards<'a> {
     /// Replaces an account's vCard.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] beyond [`VCARD_BYTES_MAX`].
+    /// [`StoreError::Limit`] beyond 128 KiB, its picture included.
     pub fn put(&self, batch: &mut Batch, account: &str, xml: &[u8]) -> Result<(), StoreError> {
         if xml.len() > VCARD_BYTES_MAX {
             return Err(StoreError::Limit("a vCard may have 128 KiB"));

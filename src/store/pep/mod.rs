@@ -5,6 +5,7 @@ mod node;
 pub use node::{AccessModel, Affiliation, Node, NodeConfig, Owner, PublishModel, SendLast, Subscribed};
 
 use super::key::{Key, Parts, Table};
+use super::renaming::Renaming;
 use super::{Batch, Store, StoreError, Ticket};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -15,9 +16,9 @@ pub const ITEMS_MAX: u32 = 256;
 /// Bytes of an item's payload.
 pub const ITEM_BYTES_MAX: usize = 64 << 10;
 /// Affiliations of a node, and subscriptions of a node.
-pub const ENTITIES_MAX: usize = 1000;
+const ENTITIES_MAX: usize = 1000;
 /// Bytes of a node's or an item's name (a JID part's limit).
-pub const NAME_BYTES_MAX: usize = 1023;
+const NAME_BYTES_MAX: usize = 1023;
 
 /// An item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,6 +198,18 @@ impl<'a> Pep<'a> {
     /// Deletes all items of a node (XEP-0060 section 8.5).
     pub fn purge(&self, batch: &mut Batch, owner: Owner<'_>, node: &str) {
         self.delete_all(batch, &[heads(owner).text(node), payloads(owner).text(node)]);
+    }
+
+    /// Rewrites publishers, and who is affiliated or subscribed.
+    pub(super) fn rename(&self, batch: &mut Batch, renaming: &Renaming<'_>) {
+        for (key, mut node) in self.store.scan_json::<Node>(&Key::new(Table::Node)) {
+            node.rename(|jid| renaming.jid(jid).into_owned());
+            batch.put_json(Key::from_bytes(key), &node);
+        }
+        for (key, mut head) in self.store.scan_json::<Head>(&Key::new(Table::ItemHead)) {
+            head.publisher = renaming.jid(&head.publisher).into_owned();
+            batch.put_json(Key::from_bytes(key), &head);
+        }
     }
 
     pub(super) fn remove_account(&self, batch: &mut Batch, account: &str) {

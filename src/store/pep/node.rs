@@ -252,4 +252,11 @@ impl Node {
             subscriptions: BTreeMap::new(),
         }
     }
+    /// Rewrites every JID.
+    pub(super) fn rename(&mut self, renamed: impl Fn(&str) -> String) {
+        let affiliations = std::mem::take(&mut self.affiliations).into_iter();
+        self.affiliations = affiliations.map(|(jid, value)| (renamed(&jid), value)).collect();
+        let subscriptions = std::mem::take(&mut self.subscriptions).into_iter();
+        self.subscriptions = subscriptions.map(|(jid, value)| (renamed(&jid), value)).collect();
+    }
 }
