@@ -105,22 +105,17 @@ impl User {
         };
         let jid = Jid::new(jid).expect("a JID");
         let mut client = Client::new_with_connector(jid, password, connector, Timeouts::default());
-        loop {
-            match tokio::time::timeout(DEADLINE, client.next())
-                .await
-                .expect("online in time")
-            {
-                Some(Event::Online { bound_jid, .. }) => {
-                    return User {
-                        client,
-                        jid: bound_jid,
-                        kept: VecDeque::new(),
-                        features: BTreeSet::new(),
-                    };
-                }
-                Some(Event::Disconnected(error)) => panic!("login failed: {error}\n{}", server.log()),
-                other => panic!("not online: {other:?}\n{}", server.log()),
-            }
+        match tokio::time::timeout(DEADLINE, client.next())
+            .await
+            .expect("online in time")
+        {
+            Some(Event::Online { bound_jid, .. }) => User {
+                client,
+                jid: bound_jid,
+                kept: VecDeque::new(),
+                features: BTreeSet::new(),
+            },
+            other => panic!("not online: {other:?}\n{}", server.log()),
         }
     }
 

@@ -21,10 +21,9 @@ start_appliance() {
 
 # The port of a listener, out of 'watchpost status'.
 appliance_port() {
-    local line
-    line=$(cd "$APPLIANCE" && "$WATCHPOST" status 2>/dev/null | grep -F "$1" | head -n 1) || return 1
-    line=$(grep -oE '127\.0\.0\.1:[0-9]+' <<<"$line") || return 1
-    echo "${line##*:}"
+    local found
+    found=$(cd "$APPLIANCE" && "$WATCHPOST" status 2>/dev/null | grep -oE "$1[^,]*127\.0\.0\.1:[0-9]+") || return 1
+    echo "${found##*:}"
 }
 
 # add_account NAME ROLE: with the password "secret".

@@ -313,10 +313,17 @@ impl Client {
 
     /// Sends these bytes; the connection may be gone.
     pub fn try_send(&mut self, xml: &str) -> std::io::Result<()> {
-        self.log.push(format!(">> {xml}"));
+        self.try_send_bytes(xml.as_bytes())
+    }
+
+    /// Sends these bytes, whatever they are; the connection may be gone.
+    pub fn try_send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let shown = String::from_utf8_lossy(bytes);
+        self.log
+            .push(format!(">> {}", shown.chars().take(2000).collect::<String>()));
         match &mut self.transport {
-            Transport::Plain(stream) => stream.write_all(xml.as_bytes()),
-            Transport::Tls(stream) => stream.write_all(xml.as_bytes()).and_then(|()| stream.flush()),
+            Transport::Plain(stream) => stream.write_all(bytes),
+            Transport::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
             Transport::Gone => Err(ErrorKind::NotConnected.into()),
         }
     }

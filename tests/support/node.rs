@@ -155,8 +155,10 @@ pub struct StreamReader {
 
 impl StreamReader {
     pub fn new() -> StreamReader {
-        let mut options = Options::default();
-        options.max_token_length = 1 << 20;
+        let options = Options {
+            max_token_length: 1 << 20,
+            ..Options::default()
+        };
         StreamReader {
             parser: Parser::with_options(options),
             open: Vec::new(),

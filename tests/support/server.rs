@@ -147,12 +147,13 @@ impl TestServer {
         }
     }
 
-    /// Reads the addresses chosen from this run's log.
+    /// Asks the operator's command for the addresses chosen.
     fn is_listening(&mut self) -> bool {
-        let log = self.log();
-        self.starttls = listening(&log, "STARTTLS");
-        self.direct_tls = listening(&log, "direct TLS");
-        self.starttls.is_some() && self.direct_tls.is_some()
+        let status = self.run(&["status"]);
+        let text = String::from_utf8_lossy(&status.stdout).into_owned();
+        self.starttls = listening(&text, "STARTTLS");
+        self.direct_tls = listening(&text, "direct TLS");
+        status.status.success() && self.starttls.is_some() && self.direct_tls.is_some()
     }
 
     /// The STARTTLS listener.
@@ -252,12 +253,11 @@ impl Drop for TestServer {
     }
 }
 
-/// The address in the log line that says that this transport listens.
-fn listening(log: &str, transport: &str) -> Option<SocketAddr> {
-    let line = log
-        .lines()
-        .find(|line| line.contains("listening") && line.contains(transport))?;
-    line.split(|c: char| c.is_whitespace() || matches!(c, '=' | ',' | '"' | '(' | ')'))
+/// The address that stands after this transport's name.
+fn listening(status: &str, transport: &str) -> Option<SocketAddr> {
+    let (_, after) = status.split_once(transport)?;
+    after
+        .split(|c: char| c.is_whitespace() || c == ',')
         .find_map(|word| word.parse().ok())
 }
 
