@@ -105,3 +105,6 @@ impl Server {
         let _ = timeout(SHUTDOWN_TIME, self.ended.recv()).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,6 +225,9 @@ impl Negotiation {
         match self.shared.router.bind(account, resource, role, sink) {
             Ok(session) => {
                 info!(peer = %self.peer, jid = %session.jid(), %role, "session bound");
+                if let Some(lang) = stream.lang() {
+                    session.set_lang(lang);
+                }
                 stream.bound(session.jid());
                 Some(Step::Bound(BoundSession::new(self.shared.router.clone(), session)))
             }
