@@ -55,6 +55,8 @@ pub(super) struct Progress {
 struct Outcome {
     committed: Ticket,
     failure: Option<String>,
+    /// When the group being written was begun.
+    begun: Option<Instant>,
 }
 
 impl Progress {
@@ -67,6 +69,7 @@ impl Progress {
             outcome: Mutex::new(Outcome {
                 committed: start.ticket,
                 failure: None,
+                begun: None,
             }),
             moved: Condvar::new(),
         }
@@ -91,9 +94,20 @@ impl Progress {
         self.moved.notify_all();
     }
 
+    fn begin(&self) {
+        self.outcome().begun = Some(Instant::now());
+    }
+
     fn commit(&self, ticket: Ticket) {
-        self.outcome().committed = ticket;
+        let mut outcome = self.outcome();
+        outcome.committed = ticket;
+        outcome.begun = None;
         self.moved.notify_all();
+    }
+
+    /// How long the group being written has taken until now.
+    pub(super) fn busy_for(&self) -> Option<Duration> {
+        self.outcome().begun.map(|begun| begun.elapsed())
     }
 
     /// Blocks until a ticket is durable.
@@ -162,6 +176,7 @@ impl<M: Medium> Committer<M> {
     }
 
     fn write(&mut self, group: Job) -> Result<(), String> {
+        self.progress.begin();
         let Job {
             ticket,
             mut writes,
@@ -173,6 +188,7 @@ impl<M: Medium> Committer<M> {
         self.manifest.join(&mut writes, &self.medium)?;
         self.medium.apply(&writes)?;
         self.medium.sync()?;
+        self.medium.note(ticket)?;
         let mut overlay = self.progress.overlay.write().unwrap_or_else(PoisonError::into_inner);
         overlay.leave(ticket, writes.keys());
         drop(overlay);
@@ -250,6 +266,10 @@ mod tests {
         }
 
         fn sync(&mut self) -> Result<(), String> {
+            self.call()
+        }
+
+        fn note(&mut self, _: Ticket) -> Result<(), String> {
             self.call()
         }
 
@@ -331,7 +351,7 @@ mod tests {
                 assert_eq!(progress.overlay.read().unwrap().get(b"a"), Some(Some(Bytes::from("1"))));
                 fail_at += 1;
             }
-            assert_eq!(fail_at, 4, "reading the old value, applying, syncing");
+            assert_eq!(fail_at, 5, "reading the old value, applying, syncing, noting");
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The store's directory: made, locked, tidied, and its modes set.
 
+use super::batch::Ticket;
 use super::error::StoreError;
 use super::space::{Floor, snapshots};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Present once the store was made completely: an empty tree beside it is damage, not a first start.
-const COMPLETE: &str = "complete";
+/// Present once the store was made completely: an empty tree beside it is damage, not a first start. It holds the last
+/// durable ticket: after damage sled may come back whole, but as it was some time ago.
+const COMMITTED: &str = "committed";
 const LOCK: &str = "lock";
 
 /// A store's directory, ours alone while this lives.
@@ -43,19 +45,23 @@ impl Directory {
         OpenOptions::new().write(true).open(self.path.join("db"))
     }
 
-    pub(super) fn is_complete(&self) -> bool {
-        self.path.join(COMPLETE).exists()
+    /// The last ticket noted as durable (zero when the note is illegible); `None`: the store was never made completely.
+    pub(super) fn witnessed(&self) -> io::Result<Option<Ticket>> {
+        match fs::read(self.path.join(COMMITTED)) {
+            Ok(note) => Ok(Some(Witness::read(&note).unwrap_or_default())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Notes that the store was made, durably.
-    pub(super) fn complete(&self) -> io::Result<()> {
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(self.path.join(COMPLETE))?
-            .sync_all()?;
-        self.sync()
+    /// Opens the note of the last durable ticket, durably made when it was not there.
+    pub(super) fn witness(&self, ticket: Ticket) -> io::Result<Witness> {
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(self.path.join(COMMITTED))?;
+        let witness = Witness { file };
+        witness.note(ticket)?;
+        Ok(witness)
     }
 
     /// Sets the modes of the store's files to 0600 and makes their names durable. Other files are not its business.
@@ -63,7 +69,7 @@ impl Directory {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name();
-            let ours = ["db", "conf", "blobs", LOCK, COMPLETE]
+            let ours = ["db", "conf", "blobs", LOCK, COMMITTED]
                 .iter()
                 .any(|known| name == *known);
             if !ours && !name.as_encoded_bytes().starts_with(b"snap.") {
@@ -90,6 +96,27 @@ impl Directory {
         }
         self.sync()?;
         Ok(!snapshots.is_empty())
+    }
+}
+
+/// The last durable ticket, noted outside sled. It is written after each group is durable and never synced by itself, so
+/// it may lag behind after a power cut, and is never ahead.
+#[derive(Debug)]
+pub(super) struct Witness {
+    file: File,
+}
+
+impl Witness {
+    pub(super) fn note(&self, ticket: Ticket) -> io::Result<()> {
+        let number = ticket.0.to_be_bytes();
+        let sum = crc32fast::hash(&number).to_be_bytes();
+        self.file.write_all_at(&[number.as_slice(), &sum].concat(), 0)
+    }
+
+    fn read(note: &[u8]) -> Option<Ticket> {
+        let (number, sum) = note.split_first_chunk::<8>()?;
+        let legible = crc32fast::hash(number).to_be_bytes() == sum;
+        legible.then(|| Ticket(u64::from_be_bytes(*number)))
     }
 }
 

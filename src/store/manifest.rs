@@ -47,10 +47,12 @@ impl Manifest {
                 self.add(key, value);
             }
         }
-        let key = Manifest::key();
-        let value = record::seal_json(&key, self);
-        writes.insert(key.into_bytes(), Some(value));
+        writes.insert(Manifest::key().into_bytes(), Some(self.seal()));
         Ok(())
+    }
+
+    pub(super) fn seal(&self) -> Bytes {
+        record::seal_json(&Manifest::key(), self)
     }
 
     /// Whether two manifests count the same records.

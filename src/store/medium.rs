@@ -1,6 +1,8 @@
 //! What the storage thread writes to: sled and its file. A trait, so that tests can let the n-th call fail.
 
-use super::batch::Writes;
+use super::batch::{Ticket, Writes};
+use super::directory::Witness;
+use super::space::Floor;
 use bytes::Bytes;
 use std::fs::File;
 
@@ -12,6 +14,8 @@ pub(super) trait Medium: Send + 'static {
     fn apply(&mut self, writes: &Writes) -> Result<(), String>;
     /// Makes everything applied survive a power cut.
     fn sync(&mut self) -> Result<(), String>;
+    /// Notes, where sled's damage does not reach, that everything up to a ticket is durable.
+    fn note(&mut self, ticket: Ticket) -> Result<(), String>;
     /// Free bytes beyond the floor; negative below it.
     fn headroom(&mut self) -> i64;
 }
@@ -21,7 +25,8 @@ pub(super) trait Medium: Send + 'static {
 pub(super) struct Sled {
     pub(super) db: sled::Db,
     pub(super) file: File,
-    pub(super) floor: super::space::Floor,
+    pub(super) witness: Witness,
+    pub(super) floor: Floor,
 }
 
 impl Medium for Sled {
@@ -45,6 +50,10 @@ impl Medium for Sled {
         // `flush` calls sync_file_range alone, which a power cut does not respect; `flush_async` deadlocks.
         self.db.flush().map_err(|error| error.to_string())?;
         self.file.sync_data().map_err(|error| error.to_string())
+    }
+
+    fn note(&mut self, ticket: Ticket) -> Result<(), String> {
+        self.witness.note(ticket).map_err(|error| error.to_string())
     }
 
     fn headroom(&mut self) -> i64 {

@@ -7,7 +7,8 @@
 //!
 //! Everything is in one tree, one byte of the key telling the table, so that a [`Batch`] over any tables is one atomic
 //! write. Local accounts are keyed by their localpart alone, so that a store can change its domain. Each value carries a
-//! checksum; a manifest counts all records, and a start reads them all: less data than before is never served in silence.
+//! checksum; a manifest counts all records, a note outside sled names the last commit, and a start reads everything: less
+//! data than before is never served in silence.
 //!
 //! The first I/O error ends all writing until a restart (a sled handle never recovers): [`Store::failure`] tells, and
 //! receivers of [`Store::committed`] see it closed.
@@ -70,6 +71,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use storage::Storage;
 use tokio::sync::watch;
 
@@ -174,6 +176,12 @@ impl Store {
     /// Why the store has failed, if it has: a reason to end and be restarted.
     pub fn failure(&self) -> Option<String> {
         self.shared.progress.failure()
+    }
+
+    /// How long the write that is under way has taken; `None` when there is none. More than 10 s: the disk or sled hangs,
+    /// a reason to end and be restarted.
+    pub fn busy_for(&self) -> Option<Duration> {
+        self.shared.progress.busy_for()
     }
 
     /// Whether writes are refused for want of free space: a reason for an alert.

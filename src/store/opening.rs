@@ -1,10 +1,10 @@
 //! Opening: sled's files are read in full and compared with the manifest before anyone may trust them.
 
-use super::batch::{Ticket, Writes};
+use super::batch::Ticket;
 use super::directory::{Directory, unreadable};
 use super::error::StoreError;
 use super::manifest::Manifest;
-use super::medium::{Medium, Sled};
+use super::medium::Sled;
 use super::meta::{FORMAT, Meta};
 use super::record;
 use super::space::Floor;
@@ -48,33 +48,39 @@ pub(super) struct Opened {
 /// Opens, or makes, the store in a directory.
 pub(super) fn open(directory: &Directory, domain: &str, options: &Options, floor: Floor) -> Result<Opened, StoreError> {
     let failed = |error: io::Error| unreadable(directory.path(), &error);
-    let (mut db, mut survey) = read(directory, options)?;
+    let witnessed = directory.witnessed().map_err(failed)?;
+    let (mut db, mut survey) = read(directory, options, witnessed.unwrap_or_default())?;
     if survey.is_empty() {
-        if directory.is_complete() {
+        if witnessed.is_some() {
             return Err(damaged(directory, "it is empty"));
         }
         let meta = Meta::new(domain).map_err(|error| failed(io::Error::other(error)))?;
-        survey = create(directory, &db, &floor, meta).map_err(failed)?;
+        survey = create(directory, &db, meta).map_err(failed)?;
     }
-    if !directory.is_complete() {
+    if witnessed.is_none() {
         // sled writes a snapshot only when it opens a store; without one, damage to its file goes unnoticed.
         drop(db);
         db = reopen(directory, options)?;
-        directory.complete().map_err(failed)?;
     }
-    directory.sync().map_err(failed)?;
     let (meta, manifest) = judge(directory, domain, survey)?;
+    let witness = directory.witness(manifest.ticket).map_err(failed)?;
+    directory.sync().map_err(failed)?;
     let file = directory.file().map_err(failed)?;
-    let medium = Sled { db, file, floor };
+    let medium = Sled {
+        db,
+        file,
+        witness,
+        floor,
+    };
     Ok(Opened { medium, meta, manifest })
 }
 
 /// Opens and reads everything. A damaged snapshot is set aside, once: sled rebuilds it from its log, and the manifest
 /// tells whether all is there.
-fn read(directory: &Directory, options: &Options) -> Result<(sled::Db, Survey), StoreError> {
+fn read(directory: &Directory, options: &Options, witnessed: Ticket) -> Result<(sled::Db, Survey), StoreError> {
     let attempt = || {
         let db = reopen(directory, options)?;
-        let survey = Survey::new(&db).map_err(|error| damaged(directory, &error.to_string()))?;
+        let survey = Survey::new(&db, witnessed).map_err(|error| damaged(directory, &error.to_string()))?;
         Ok((db, survey))
     };
     let first = attempt();
@@ -127,11 +133,16 @@ struct Survey {
     unreadable: u64,
     manifest: Option<Manifest>,
     meta: Option<Meta>,
+    /// The last ticket known to have been durable.
+    witnessed: Ticket,
 }
 
 impl Survey {
-    fn new(db: &sled::Db) -> sled::Result<Survey> {
-        let mut survey = Survey::default();
+    fn new(db: &sled::Db, witnessed: Ticket) -> sled::Result<Survey> {
+        let mut survey = Survey {
+            witnessed,
+            ..Survey::default()
+        };
         for entry in db.iter() {
             let (key, value) = entry?;
             survey.see(&key, &Bytes::copy_from_slice(&value));
@@ -160,6 +171,7 @@ impl Survey {
     fn is_sound(&self) -> bool {
         let readable = self.found.records - self.unreadable;
         match &self.manifest {
+            Some(manifest) if manifest.ticket < self.witnessed => false,
             Some(manifest) if self.unreadable == 0 => manifest.agrees(&self.found),
             Some(manifest) => (readable..=self.found.records).contains(&manifest.records),
             None => self.is_empty(),
@@ -167,25 +179,22 @@ impl Survey {
     }
 }
 
-fn create(directory: &Directory, db: &sled::Db, floor: &Floor, meta: Meta) -> io::Result<Survey> {
-    let mut medium = Sled {
-        db: db.clone(),
-        file: directory.file()?,
-        floor: floor.clone(),
-    };
+fn create(directory: &Directory, db: &sled::Db, meta: Meta) -> io::Result<Survey> {
     let mut manifest = Manifest::default();
     manifest.ticket = Ticket(1);
-    let mut writes = Writes::from([(Meta::key().into_bytes(), Some(meta.seal()))]);
-    manifest.join(&mut writes, &medium).map_err(io::Error::other)?;
-    medium
-        .apply(&writes)
-        .and_then(|()| medium.sync())
-        .map_err(io::Error::other)?;
+    let sealed = meta.seal();
+    manifest.add(Meta::key().as_bytes(), &sealed);
+    let mut batch = sled::Batch::default();
+    batch.insert(Meta::key().into_bytes(), sealed.as_ref());
+    batch.insert(Manifest::key().into_bytes(), manifest.seal().as_ref());
+    db.apply_batch(batch)?;
+    db.flush()?;
+    directory.file()?.sync_data()?;
     Ok(Survey {
         found: manifest,
-        unreadable: 0,
         manifest: Some(manifest),
         meta: Some(meta),
+        ..Survey::default()
     })
 }
 
@@ -199,6 +208,10 @@ fn judge(directory: &Directory, domain: &str, survey: Survey) -> Result<(Meta, M
     let Some(manifest) = survey.manifest else {
         return Err(damaged(directory, "its manifest is missing"));
     };
+    if manifest.ticket < survey.witnessed {
+        let lost = survey.witnessed.0 - manifest.ticket.0;
+        return Err(damaged(directory, &format!("its last {lost} changes are gone")));
+    }
     if !sound {
         let (expected, found) = (manifest.records, survey.found.records);
         let why = format!("of {expected} records {found} were found, or others in their place");

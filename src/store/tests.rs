@@ -296,6 +296,22 @@ fn f07_missing_records_are_refused_and_never_served() {
 }
 
 #[test]
+fn f07_a_store_as_it_was_some_time_ago_is_refused() {
+    let scratch = Scratch::new();
+    put_many(&scratch.store(), 20);
+    let db = scratch.path().join("db");
+    let before = fs::read(&db).unwrap();
+    put_many(&scratch.store(), 30);
+    fs::write(&db, before).unwrap();
+    for snapshot in space::snapshots(&scratch.path()) {
+        fs::remove_file(snapshot).unwrap();
+    }
+    let refused = scratch.open("mon.example").unwrap_err();
+    assert!(matches!(refused, StoreError::Damaged(_)));
+    assert!(refused.to_string().contains("changes are gone"), "{refused}");
+}
+
+#[test]
 fn f07_a_lost_file_is_not_a_first_start() {
     let scratch = Scratch::new();
     put(&scratch.store(), "a", "1");
