@@ -147,3 +147,103 @@ fn stamp(domain: &str, when: DateTime<Utc>) -> Bytes {
     writer.element(&delay.build(), CLIENT);
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::router::bench::Bench;
+    use crate::stanza::ns;
+
+    fn chat(body: &str) -> String {
+        format!("<message type='chat' to='bob@@'><body>{body}</body></message>")
+    }
+
+    #[test]
+    fn s14_messages_come_in_order_exactly_once_also_after_a_restart() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        ada.session.set_lang("de");
+        for number in 0..3 {
+            ada.send(&chat(&number.to_string()));
+        }
+        let bench = bench.restart();
+        let bob = bench.connect("bob/desk");
+        bob.send("<presence><priority>-1</priority></presence>");
+        assert_eq!(bob.received().len(), 1, "not for a negative priority");
+        bob.send("<presence/>");
+        let received = bob.elements();
+        let bodies: Vec<_> = received
+            .iter()
+            .filter_map(|e| e.get_child("body", "jabber:client"))
+            .collect();
+        assert_eq!(
+            bodies.iter().map(|body| body.text()).collect::<Vec<_>>(),
+            ["0", "1", "2"]
+        );
+        let delay = received[1].get_child("delay", ns::DELAY).unwrap();
+        assert_eq!(delay.attr("from"), Some("mon.example"));
+        let stamp = chrono::DateTime::parse_from_rfc3339(delay.attr("stamp").unwrap()).unwrap();
+        assert!((chrono::Utc::now().timestamp() - stamp.timestamp()).abs() < 60);
+        assert_eq!(received[1].attr("from"), Some("ada@mon.example/desk"));
+        assert_eq!(
+            received[1].attr_ns("http://www.w3.org/XML/1998/namespace", "lang"),
+            Some("de")
+        );
+        bob.end();
+        let again = bench.connect("bob/desk");
+        again.send("<presence/>");
+        assert_eq!(again.received(), ["presence <bob/desk"]);
+    }
+
+    #[test]
+    fn what_was_not_written_is_kept_again_with_its_first_stamp() {
+        let bench = Bench::new();
+        bench.connect("ada/desk").send(&chat("hi"));
+        let stored = bench.store.offline().list("bob", chrono::Utc::now()).remove(0).stamp;
+        let bob = bench.connect("bob/desk");
+        bob.send("<presence/>");
+        bob.end();
+        let again = bench.connect("bob/desk");
+        again.send("<presence/>");
+        let message = again.elements().pop().unwrap();
+        let delays: Vec<_> = message
+            .children()
+            .filter(|child| child.is("delay", ns::DELAY))
+            .collect();
+        assert_eq!(delays.len(), 1);
+        let stamp = chrono::DateTime::parse_from_rfc3339(delays[0].attr("stamp").unwrap()).unwrap();
+        assert_eq!(stamp, stored);
+    }
+
+    #[test]
+    fn s14_what_is_of_the_moment_is_not_kept_and_a_full_queue_refuses() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        for momentary in [
+            "<message type='chat' to='bob@@'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>",
+            "<message type='chat' to='bob@@'><body>x</body><no-store xmlns='urn:xmpp:hints'/></message>",
+            "<message type='headline' to='bob@@'><body>x</body></message>",
+        ] {
+            ada.send(momentary);
+        }
+        assert!(bench.store.offline().list("bob", chrono::Utc::now()).is_empty());
+        for _ in 0..100 {
+            ada.send(&chat("x"));
+        }
+        assert!(ada.received().is_empty());
+        ada.send(&chat("one too many"));
+        assert_eq!(ada.received(), ["message error <bob service-unavailable"]);
+    }
+
+    #[test]
+    fn a_backlog_larger_than_the_queue_closes_nobody() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        for _ in 0..10 {
+            ada.send(&chat(&"x".repeat(1000)));
+        }
+        let bob = bench.connect_through("bob/desk", crate::router::Sink::new(5, 2000));
+        bob.send("<presence/>");
+        assert_eq!(bob.session.sink().closing(), None);
+        assert_eq!(bob.received().len(), 11);
+    }
+}

@@ -93,3 +93,112 @@ fn groups(item: &Element) -> Vec<String> {
     let groups = item.children().filter(|child| child.is("group", ns::ROSTER));
     groups.map(Element::text).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::router::bench::{Bench, Client};
+    use crate::stanza::ns;
+    use crate::store::Ticket;
+
+    fn set(client: &Client, items: &str) -> Vec<String> {
+        client.send(&format!(
+            "<iq type='set' id='1'><query xmlns='jabber:iq:roster'>{items}</query></iq>"
+        ));
+        client.received()
+    }
+
+    fn get(client: &Client, ver: &str) -> minidom::Element {
+        client.send(&format!(
+            "<iq type='get' id='1'><query xmlns='jabber:iq:roster'{ver}/></iq>"
+        ));
+        client.elements().remove(0)
+    }
+
+    #[test]
+    fn a_set_is_pushed_to_all_who_asked_and_answered_when_it_is_durable() {
+        let bench = Bench::new();
+        let (desk, phone) = (bench.online("ada/desk"), bench.online("ada/phone"));
+        desk.received();
+        let before = *bench.store.committed().borrow();
+        desk.send("<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='bob@@' name='Bob'/></query></iq>");
+        let mut ropes = vec![];
+        let waits = desk.session.sink().drain(Ticket(0), usize::MAX, &mut ropes);
+        assert!(waits.is_some_and(|ticket| ticket > before), "the result waits");
+        assert_eq!(ropes.len(), 1, "the push does not");
+        assert_eq!(desk.received(), ["iq result"]);
+        assert_eq!(phone.received(), ["iq set [bob:none]"]);
+    }
+
+    #[test]
+    fn s09_sets_that_the_rfc_refuses_are_refused() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let long = "x".repeat(257);
+        let groups: String = (0..33).map(|number| format!("<group>{number}</group>")).collect();
+        for (items, condition) in [
+            (String::new(), "bad-request"),
+            ("<item jid='bob@@'/><item jid='eve@@'/>".to_owned(), "bad-request"),
+            ("<item/>".to_owned(), "bad-request"),
+            ("<item jid='@@'/>".to_owned(), "jid-malformed"),
+            ("<item jid='ada@@'/>".to_owned(), "not-allowed"),
+            (
+                "<item jid='bob@@'><group>a</group><group>a</group></item>".to_owned(),
+                "bad-request",
+            ),
+            ("<item jid='bob@@'><group/></item>".to_owned(), "not-acceptable"),
+            (
+                format!("<item jid='bob@@'><group>{long}</group></item>"),
+                "not-acceptable",
+            ),
+            (format!("<item jid='bob@@' name='{long}'/>"), "not-acceptable"),
+            (format!("<item jid='bob@@'>{groups}</item>"), "resource-constraint"),
+            ("<item jid='bob@@' subscription='remove'/>".to_owned(), "item-not-found"),
+        ] {
+            let answer = set(&ada, &items);
+            assert_eq!(answer.len(), 1, "{items}: {answer:?}");
+            assert!(
+                answer[0].starts_with(&format!("iq error {condition}")),
+                "{items}: {answer:?}"
+            );
+        }
+        for number in 0..20 {
+            assert_eq!(set(&ada, &format!("<item jid='u{number}@x'/>")).len(), 2);
+        }
+        assert!(set(&ada, "<item jid='one-more@x'/>")[0].starts_with("iq error resource-constraint"));
+    }
+
+    #[test]
+    fn s07_what_a_client_says_of_subscriptions_is_ignored() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let answer = set(
+            &ada,
+            "<item jid='bob@@' subscription='both' ask='subscribe' approved='true'/>",
+        );
+        assert_eq!(answer, ["iq set [bob:none]", "iq result"]);
+    }
+
+    #[test]
+    fn a_client_with_the_current_version_is_told_nothing() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        set(
+            &ada,
+            "<item jid='bob@@' name='B&amp;b'><group>a</group><group>b</group></item>",
+        );
+        let whole = get(&ada, " ver=''");
+        let query = whole.get_child("query", ns::ROSTER).unwrap();
+        let item = query.children().next().unwrap();
+        assert_eq!(item.attr("name"), Some("B&b"));
+        assert_eq!(
+            item.children().map(minidom::Element::text).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        let current = format!(" ver='{}'", query.attr("ver").unwrap());
+        assert_eq!(get(&ada, &current).children().count(), 0);
+        set(&ada, "<item jid='bob@@'/>");
+        assert_eq!(get(&ada, &current).children().count(), 1);
+        let bench = bench.restart();
+        assert_eq!(get(&bench.connect("ada/desk"), "").children().count(), 1);
+    }
+}

@@ -192,3 +192,152 @@ fn worth_keeping(rope: Rope) -> Option<(Stanza, Jid)> {
 pub fn has_body(frame: &Frame) -> bool {
     frame.children().any(|child| child.name == "body" && child.ns == CLIENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::router::bench::{Bench, Client};
+    use crate::router::{Closing, Sink};
+
+    const TYPES: [&str; 5] = ["normal", "chat", "groupchat", "headline", "error"];
+
+    fn message(kind: &str, to: &str) -> String {
+        format!("<message type='{kind}' to='{to}'><body>hi</body></message>")
+    }
+
+    /// Sends each type to an address; a letter each: those of RFC 6121 section 8.5.4, `D` with the number of those who
+    /// received it, and `O` or `S` for silence.
+    fn letters(sender: &Client, to: &str, recipients: &[&Client]) -> String {
+        let letter = |kind: &&str| {
+            sender.send(&message(kind, to));
+            let taken = recipients.iter().filter(|client| !client.received().is_empty()).count();
+            match (sender.received().as_slice(), taken) {
+                ([], 0) => "S".to_owned(),
+                ([], taken) => format!("D{taken}"),
+                ([error], 0) => {
+                    assert!(error.ends_with("service-unavailable"), "{error}");
+                    "E".to_owned()
+                }
+                more => panic!("{more:?}"),
+            }
+        };
+        TYPES.iter().map(letter).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn s11_messages_follow_the_table() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        // normal chat groupchat headline error. Silence for the first two is offline storage where the account exists.
+        assert_eq!(letters(&ada, "nobody@@", &[]), "S S E S S");
+        assert_eq!(letters(&ada, "nobody@@/desk", &[]), "S S E S S");
+        assert_eq!(letters(&ada, "bob@@", &[]), "S S E S S");
+        assert_eq!(letters(&ada, "bob@@/desk", &[]), "S S E S S");
+        assert_eq!(bench.store.offline().list("bob", chrono::Utc::now()).len(), 4);
+
+        let low = bench.connect("bob/low");
+        low.send("<presence><priority>-1</priority></presence>");
+        low.received();
+        assert_eq!(letters(&ada, "bob@@", &[&low]), "S S E S S");
+        assert_eq!(letters(&ada, "bob@@/low", &[&low]), "D1 D1 D1 D1 D1");
+        assert_eq!(letters(&ada, "bob@@/gone", &[&low]), "S S E S S");
+
+        let desk = bench.connect("bob/desk");
+        desk.send("<presence/>");
+        (desk.received(), low.received());
+        assert_eq!(letters(&ada, "bob@@", &[&low, &desk]), "D1 D1 E D1 S");
+        assert_eq!(letters(&ada, "bob@@/gone", &[&low, &desk]), "D1 D1 E S S");
+
+        let phone = bench.connect("bob/phone");
+        phone.send("<presence><priority>5</priority></presence>");
+        (phone.received(), desk.received(), low.received());
+        let all = [&low, &desk, &phone];
+        assert_eq!(letters(&ada, "bob@@", &all), "D1 D1 E D2 S");
+        desk.send("<presence><priority>5</priority></presence>");
+        (phone.received(), desk.received(), low.received());
+        assert_eq!(letters(&ada, "bob@@", &all), "D2 D2 E D2 S");
+        assert_eq!(letters(&ada, "bob@@/low", &all), "D1 D1 D1 D1 D1");
+    }
+
+    #[test]
+    fn a_message_keeps_what_its_sender_wrote() {
+        let bench = Bench::new();
+        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+        ada.session.set_lang("de");
+        ada.send("<message to='Bob@@' id='7' x='&lt;'><own xmlns='urn:x'><a b='c'/></own></message>");
+        let received = bob.elements();
+        assert_eq!(received[0].attr("to"), Some("Bob@mon.example"));
+        assert_eq!(received[0].attr("x"), Some("<"));
+        assert_eq!(received[0].attr("id"), Some("7"));
+        assert_eq!(
+            received[0].attr_ns("http://www.w3.org/XML/1998/namespace", "lang"),
+            Some("de")
+        );
+        assert!(received[0].get_child("own", "urn:x").unwrap().has_child("a", "urn:x"));
+        // Without an address it is the sender's own account's (RFC 6120 section 10.3.1).
+        ada.send("<message><body>note</body></message>");
+        assert_eq!(ada.elements()[0].attr("to"), Some("ada@mon.example"));
+    }
+
+    #[test]
+    fn s13_another_domain_is_not_found_once() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        for to in ["x@other.example", "other.example", "x@pubsub.other.example/y"] {
+            ada.send(&message("chat", to));
+            ada.send(&format!("<iq type='get' id='1' to='{to}'><query xmlns='x'/></iq>"));
+            ada.send(&format!("<presence to='{to}'/>"));
+            ada.send(&format!("<presence type='subscribe' to='{to}'/>"));
+            let errors = ada.received();
+            assert_eq!(errors.len(), 4, "{errors:?}");
+            assert!(errors.iter().all(|error| error.ends_with("remote-server-not-found")));
+            ada.send(&message("error", to));
+            ada.send(&format!("<iq type='result' id='1' to='{to}'/>"));
+            ada.send(&format!("<presence type='error' to='{to}'/>"));
+            assert!(ada.received().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_an_ended_session_was_not_sent_finds_another_way() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let (desk, phone) = (bench.online("bob/desk"), bench.online("bob/phone"));
+        desk.received();
+        ada.send(&message("chat", "bob@@"));
+        ada.send("<message type='chat' to='bob@@/desk'><body>you</body></message>");
+        ada.send("<message type='headline' to='bob@@/desk'><body>news</body></message>");
+        desk.end();
+        // The first was given to both; of the others the chat message alone is worth a second way.
+        assert_eq!(
+            phone.received(),
+            [
+                "message chat <ada/desk body=hi",
+                "presence unavailable <bob/desk",
+                "message chat <ada/desk body=you",
+            ]
+        );
+        ada.send(&message("chat", "bob@@"));
+        phone.end();
+        let again = bench.connect("bob/desk");
+        again.send("<presence/>");
+        let received = again.received();
+        assert_eq!(received[0], "presence <bob/desk");
+        assert_eq!(received[1..], ["message chat <ada/desk body=hi delay=Offline Storage"]);
+        assert!(ada.received().is_empty());
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_closed_and_loses_no_message() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let bob = bench.connect_through("bob/desk", Sink::new(3, 10_000));
+        bob.send("<presence/>");
+        for _ in 0..5 {
+            ada.send(&message("chat", "bob@@"));
+        }
+        assert_eq!(bob.session.sink().closing(), Some(Closing::ResourceConstraint));
+        bob.end();
+        assert_eq!(bench.store.offline().list("bob", chrono::Utc::now()).len(), 5);
+        assert!(ada.received().is_empty(), "senders notice nothing");
+    }
+}

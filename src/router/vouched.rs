@@ -44,3 +44,22 @@ fn names(frame: &Frame, index: usize, attribute: &str, is_ours: impl Fn(&Jid) ->
         .and_then(parse_jid);
     jid.is_some_and(|jid| is_ours(&jid))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::router::bench::Bench;
+
+    #[test]
+    fn s05_s03_what_only_the_server_may_say_is_cut_in_every_copy() {
+        let bench = Bench::new();
+        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+        ada.send(
+            "<message to='bob@@'><delay xmlns='urn:xmpp:delay' from='mon.example' stamp='x'/>\
+             <stanza-id xmlns='urn:xmpp:sid:0' by='bob@@' id='1'/><body>hi</body>\
+             <received xmlns='urn:xmpp:carbons:2'/><delay xmlns='urn:xmpp:delay' from='mon.example' stamp='x'/>\
+             <delay xmlns='urn:xmpp:delay' from='room.other' stamp='x'/><own xmlns='x'/>\
+             <stanza-id xmlns='urn:xmpp:sid:0' by='room.other' id='1'/></message>",
+        );
+        assert_eq!(bob.received(), ["message <ada/desk body=hi delay own stanza-id"]);
+    }
+}
