@@ -323,7 +323,7 @@ mod tests {
         ada.send(ask);
         assert!(bob.received().is_empty());
         bench.befriend("ada", "bob");
-        (ada.received(), bob.received());
+        let _ = (ada.received(), bob.received());
         ada.send(ask);
         assert_eq!(bob.received(), ["iq get <ada/desk query"]);
         ada.send("<iq type='get' id='1' to='bob@@/gone'><query xmlns='urn:x'/></iq>");

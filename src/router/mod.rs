@@ -12,6 +12,7 @@
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod change;
 mod context;
 mod delivery;
 mod iq;
@@ -25,6 +26,8 @@ mod session;
 mod sessions;
 mod shared;
 mod sink;
+#[cfg(test)]
+mod storm;
 mod subscription;
 mod vouched;
 

@@ -241,8 +241,11 @@ mod tests {
     use super::DIRECTED_MAX;
     use crate::router::bench::Bench;
 
-    /// What `ada` does, and `bob` does, to get into each state.
-    const STATES: [(&str, &[(&str, &str)], bool); 6] = [
+    /// Who does what.
+    type Steps = &'static [(&'static str, &'static str)];
+
+    /// What `ada` and `bob` do to get into each state, and whether `ada` then sees `bob`.
+    const STATES: [(&str, Steps, bool); 6] = [
         ("none", &[], false),
         ("pending", &[("ada", "subscribe")], false),
         (
