@@ -1,6 +1,6 @@
 //! Our own certificate authority, and the certificate that it signs for the server.
 
-use super::{Certificate, CertificateError, Facts, Files, Options, pem, read};
+use super::{Certificate, CertificateError, Facts, Files, Options, pem};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
@@ -67,22 +67,24 @@ impl Authority {
         }
     }
 
-    /// The server's certificate, signed anew when it is due, is for other names, or is not whole.
+    /// The server's certificate, signed anew when it is due or for other names; or when the key is another one's, as
+    /// a crash between the writing of the two leaves them.
     pub(super) fn certificate(&self, options: &Options, now: SystemTime) -> Result<Certificate, CertificateError> {
         let files = Files {
             certificate: self.dir.join("server.pem"),
             key: self.dir.join("server.key"),
         };
-        if let Ok(file) = File::open(&files.key) {
-            pem::refuse_readable(&files.key, &file)?;
+        let read = match files.certificate.exists() && files.key.exists() {
+            true => super::read(&files).map(Some),
+            false => Ok(None),
+        };
+        match read {
+            Ok(Some(certificate)) if self.is_current(&certificate, options, now) => return Ok(certificate),
+            Ok(_) | Err(CertificateError::Mismatch(_)) => {}
+            Err(error) => return Err(error),
         }
-        match read(&files) {
-            Ok(certificate) if self.is_current(&certificate, options, now) => Ok(certificate),
-            _ => {
-                self.sign(options, &files, now)?;
-                read(&files)
-            }
-        }
+        self.sign(options, &files, now)?;
+        super::read(&files)
     }
 
     /// Where its certificate is.

@@ -42,12 +42,18 @@ pub struct Files {
 
 /// Why there is no certificate: a sentence that says what, where, and how to mend it. It never holds key material.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CertificateError(String);
+pub enum CertificateError {
+    /// Key and certificate do not belong together.
+    #[error("{0}")]
+    Mismatch(String),
+    /// Anything else.
+    #[error("{0}")]
+    Unusable(String),
+}
 
 impl CertificateError {
     fn new(path: &Path, what: impl std::fmt::Display) -> CertificateError {
-        CertificateError(format!("{} {what}", path.display()))
+        CertificateError::Unusable(format!("{} {what}", path.display()))
     }
 }
 
@@ -87,7 +93,8 @@ pub fn read(files: &Files) -> Result<Certificate, CertificateError> {
     let key = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             let name = files.certificate.display();
-            CertificateError::new(&files.key, format!("is not the key of the certificate in {name}"))
+            let key = files.key.display();
+            CertificateError::Mismatch(format!("{key} is not the key of the certificate in {name}"))
         }
         _ => CertificateError::new(&files.key, "holds a kind of key that TLS cannot use here"),
     })?;
@@ -107,6 +114,13 @@ impl Certificate {
             Ok(left) => (left.as_secs() / DAY).cast_signed(),
             Err(over) => -1 - (over.duration().as_secs() / DAY).cast_signed(),
         }
+    }
+
+    /// Whether it is for a host name, by name or by wildcard (RFC 6125 section 6.4.3).
+    pub fn covers(&self, host: &str) -> bool {
+        let wildcard = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
+        let is_it = |name: &String| name.eq_ignore_ascii_case(host) || Some(name.to_ascii_lowercase()) == wildcard;
+        self.names.iter().any(is_it)
     }
 
     /// Whether less than a third of its life is left.
