@@ -1,1 +1,33 @@
 //! The operator's commands and the control socket.
+//!
+//! A command works on the store: through the control socket while the appliance runs, directly while it does not. Both
+//! ways end in the same [`accounts`] functions.
+
+mod accounts;
+mod authority;
+mod client;
+mod password;
+mod protocol;
+mod socket;
+mod status;
+mod terminal;
+
+pub use accounts::{Accounts, COLLECTOR, Options};
+pub use authority::{authority, authority_pem};
+pub use client::{ask, ask_or_open};
+pub use password::{generated, new_password};
+pub use protocol::{AccountLine, Answer, Listening, Request, StatusReport};
+pub use socket::{Control, SOCKET, Service};
+pub use status::status;
+pub use terminal::{complain, say};
+
+/// Why a command failed: one sentence for the operator that says what, where, and how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AdminError(pub String);
+
+impl From<crate::store::StoreError> for AdminError {
+    fn from(error: crate::store::StoreError) -> AdminError {
+        AdminError(error.to_string())
+    }
+}

@@ -1,0 +1,120 @@
+//! What goes over the control socket: one JSON request on a line, one JSON answer on a line.
+
+use crate::stanza::Role;
+use jid::BareJid;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Bytes of one line.
+pub(super) const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// What is asked.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Makes an account.
+    AddAccount {
+        /// Its JID.
+        jid: BareJid,
+        /// Its role.
+        role: Role,
+        /// Its password.
+        password: String,
+    },
+    /// Sets an account's password, and ends its sessions.
+    SetPassword {
+        /// Its JID.
+        jid: BareJid,
+        /// The new password.
+        password: String,
+    },
+    /// Removes an account with all that is kept for it.
+    RemoveAccount {
+        /// Its JID.
+        jid: BareJid,
+    },
+    /// Lists the accounts.
+    ListAccounts,
+    /// Tells how the appliance does.
+    Status,
+    /// Reads configuration and certificates again.
+    Reload,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "answer", content = "content", rename_all = "kebab-case")]
+pub enum Answer {
+    /// It is done; perhaps there is something to add.
+    Done(String),
+    /// The accounts.
+    Accounts(Vec<AccountLine>),
+    /// How the appliance does.
+    Status(Box<StatusReport>),
+    /// It failed: a sentence.
+    Failed(String),
+}
+
+/// One account of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct AccountLine {
+    /// Its JID.
+    pub jid: String,
+    /// Its role.
+    pub role: Role,
+    /// Its sessions at this moment; `None` when the appliance does not run.
+    pub sessions: Option<usize>,
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Listening {
+    /// What is spoken there: `STARTTLS`, `direct TLS`.
+    pub transport: String,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+/// How the appliance does.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct StatusReport {
+    /// Its version.
+    pub version: String,
+    /// The domain served.
+    pub domain: String,
+    /// The host's name.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_secs: u64,
+    /// Where it listens.
+    pub listening: Vec<Listening>,
+    /// Bound resources, the collector's own included.
+    pub sessions: usize,
+    /// Accounts.
+    pub accounts: usize,
+    /// Whole days until the certificate ends.
+    pub certificate_days: i64,
+    /// The store's directory.
+    pub store: PathBuf,
+    /// Bytes of the store; `None` when that cannot be told.
+    pub store_bytes: Option<u64>,
+    /// What is wrong with the store, if anything.
+    pub store_trouble: Option<String>,
+}
+
+impl std::fmt::Debug for Request {
+    /// The request's name alone: passwords never reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Request::AddAccount { .. } => "AddAccount",
+            Request::SetPassword { .. } => "SetPassword",
+            Request::RemoveAccount { .. } => "RemoveAccount",
+            Request::ListAccounts => "ListAccounts",
+            Request::Status => "Status",
+            Request::Reload => "Reload",
+        })
+    }
+}
