@@ -6,6 +6,7 @@
 mod document;
 mod file;
 mod limits;
+mod rooms;
 mod rows;
 mod setting;
 mod settings;
@@ -17,8 +18,6 @@ pub use limits::Limits;
 pub use settings::Settings;
 pub use values::{Domain, Format, Level, Listen, Mechanisms, Watchers};
 
-use crate::collector::RebootOptions;
-use crate::xml;
 use document::Document;
 use std::path::{Path, PathBuf};
 
@@ -108,49 +107,12 @@ impl Settings {
             false => rows::program(&self.reboot.argv).map_err(|error| format!("section [reboot]: {error},")),
         }
     }
-
-    /// The reboot command, if there is one.
-    pub fn reboot_options(&self) -> Option<RebootOptions> {
-        let reboot = &self.reboot;
-        (!reboot.argv.is_empty()).then(|| RebootOptions {
-            confirm: reboot.confirm,
-            delay: reboot.delay.0,
-            cool_down: reboot.cool_down.0,
-            role: reboot.role,
-            ..RebootOptions::new(reboot.argv.clone())
-        })
-    }
-}
-
-impl Limits {
-    /// The parser's bounds before authentication.
-    pub fn xml_before_login(&self) -> xml::Limits {
-        xml::Limits {
-            stanza_bytes_max: self.stanza_size_before_login.get(),
-            elements_max: self.stanza_elements_before_login.get(),
-            depth_max: self.stanza_depth_before_login.get(),
-            value_bytes_max: self.value_size_before_login.get(),
-            ..self.xml()
-        }
-    }
-
-    /// The parser's bounds after authentication.
-    pub fn xml(&self) -> xml::Limits {
-        xml::Limits {
-            stanza_bytes_max: self.stanza_size.get(),
-            elements_max: self.stanza_elements.get(),
-            depth_max: self.stanza_depth.get(),
-            attributes_max: self.attributes.get(),
-            namespaces_max: self.namespaces.get(),
-            name_bytes_max: self.name_size.get(),
-            value_bytes_max: self.value_size.get(),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml;
 
     pub(super) const EVERYTHING: &str = r#"
 domain = "mon.example."

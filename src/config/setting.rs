@@ -40,6 +40,12 @@ macro_rules! section {
                     &self.$field, &default.$field, stringify!($field), concat!($($meaning, "\n"),+), out,
                 );)*
             }
+
+            /// The keys whose values differ.
+            pub fn changed(&self, other: &Self) -> Vec<&'static str> {
+                let all = [$((stringify!($field), self.$field != other.$field)),*];
+                all.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+            }
         }
 
         impl $crate::config::setting::Setting for $name {

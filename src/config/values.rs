@@ -1,6 +1,7 @@
 //! Settings that are neither number nor plain text: domain, addresses, mechanisms, watchers.
 
 use super::setting::{Scalar, list, quoted, scalar_settings};
+use crate::stream::Mechanism;
 use jid::{BareJid, DomainPart};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -117,37 +118,26 @@ impl<'de> Deserialize<'de> for Watchers {
     }
 }
 
-/// The mechanisms that exist here, the strongest first.
-const MECHANISMS: [&str; 7] = [
-    "SCRAM-SHA-512-PLUS",
-    "SCRAM-SHA-512",
-    "SCRAM-SHA-256-PLUS",
-    "SCRAM-SHA-256",
-    "SCRAM-SHA-1-PLUS",
-    "SCRAM-SHA-1",
-    "PLAIN",
-];
-
-/// SASL mechanisms by name, at least one.
+/// SASL mechanisms, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mechanisms(pub Vec<String>);
+pub struct Mechanisms(pub Vec<Mechanism>);
 
 impl Default for Mechanisms {
     fn default() -> Mechanisms {
-        Mechanisms(MECHANISMS.map(str::to_owned).to_vec())
+        Mechanisms(Mechanism::all().collect())
     }
 }
 
 impl<'de> Deserialize<'de> for Mechanisms {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mechanisms, D::Error> {
-        let names = Vec::<String>::deserialize(deserializer)?;
-        match names.iter().find(|name| !MECHANISMS.contains(&name.as_str())) {
-            Some(name) => Err(D::Error::custom(format!(
-                "'{name}' is not one of {}",
-                MECHANISMS.join(", ")
-            ))),
-            None if names.is_empty() => Err(D::Error::custom("without a mechanism nobody can log in")),
-            None => Ok(Mechanisms(names)),
+        let mechanism = |name: &String| {
+            let known = || Mechanism::all().map(Mechanism::as_str).collect::<Vec<_>>().join(", ");
+            name.parse()
+                .map_err(|error| D::Error::custom(format!("{error}: known are {}", known())))
+        };
+        match Vec::<String>::deserialize(deserializer)? {
+            names if names.is_empty() => Err(D::Error::custom("without a mechanism nobody can log in")),
+            names => names.iter().map(mechanism).collect::<Result<_, _>>().map(Mechanisms),
         }
     }
 }
@@ -218,7 +208,7 @@ impl Scalar for Watchers {
 
 impl Scalar for Mechanisms {
     fn toml(&self) -> Option<String> {
-        Some(list(&self.0))
+        Some(list(self.0.iter().map(|mechanism| mechanism.as_str())))
     }
 }
 

@@ -14,5 +14,9 @@ pub const LAST: &str = "jabber:iq:last";
 pub const OFFLINE: &str = "msgoffline";
 /// RFC 3921 section 3: session establishment, now a no-op.
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+/// RFC 6121 section 3.4: the stream feature of subscription pre-approval.
+pub const FEATURE_PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
+/// RFC 6121 section 2.6.1: the stream feature of roster versioning.
+pub const FEATURE_ROSTER_VERSIONING: &str = "urn:xmpp:features:rosterver";
 /// RFC 6120 section 8.3.2: stanza error conditions.
 pub const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";

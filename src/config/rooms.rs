@@ -1,0 +1,198 @@
+//! The settings as each room wants them.
+
+use super::limits::Limits;
+use super::settings::{Listeners, Sasl, Settings};
+use super::values::Listen;
+use crate::collector::RebootOptions;
+use crate::net::certificates::{self, Files};
+use crate::net::{self, AdmissionLimits, Rate, Security, Times};
+use crate::stream::{self, Mechanism};
+use crate::{router, store, xml};
+use bytes::Bytes;
+use jid::BareJid;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+impl Settings {
+    /// The host's name: the one configured, else what the system says.
+    pub fn host(&self, system: impl FnOnce() -> String) -> String {
+        self.collector.name.clone().unwrap_or_else(system)
+    }
+
+    /// The account that an operator means: a JID, or what stands before the @.
+    ///
+    /// # Errors
+    /// It cannot be one.
+    pub fn account(&self, name: &str) -> Result<BareJid, String> {
+        let full = if name.contains('@') {
+            name.to_owned()
+        } else {
+            format!("{name}@{}", self.domain.0)
+        };
+        BareJid::new(&full).map_err(|error| format!("'{name}' cannot be an account: {error}"))
+    }
+
+    fn domain_jid(&self) -> Result<BareJid, String> {
+        BareJid::new(&self.domain.0).map_err(|error| format!("'{}' cannot be a domain: {error}", self.domain.0))
+    }
+
+    /// The store's options.
+    pub fn store_options(&self) -> store::Options {
+        store::Options {
+            free_bytes_min: self.limits.free_disk.0.map_or(0, |size| size.0),
+            ..store::Options::default()
+        }
+    }
+
+    /// The router's options.
+    pub fn router_options(&self) -> router::Options {
+        router::Options {
+            domain: self.domain.0.clone(),
+            resources_max: self.limits.resources.get(),
+            roster_items_max: self.limits.roster_items.get(),
+        }
+    }
+
+    /// The certificate's options. The system is asked for the host's name and addresses only where they are needed.
+    pub fn certificate_options(
+        &self,
+        host: impl FnOnce() -> String,
+        addresses: impl FnOnce() -> Vec<IpAddr>,
+    ) -> certificates::Options {
+        let own = match (&self.tls.certificate, &self.tls.key) {
+            (Some(certificate), Some(key)) => Some(Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            _ => None,
+        };
+        certificates::Options {
+            dir: self.certs.clone(),
+            domain: self.domain.0.clone(),
+            host: host(),
+            addresses: if own.is_some() { Vec::new() } else { addresses() },
+            own,
+        }
+    }
+
+    /// The options of listeners, connections and streams; `features` is what streams offer beside resource binding.
+    ///
+    /// # Errors
+    /// The domain cannot be a JID's.
+    pub fn net_options(&self, features: Vec<Bytes>) -> Result<net::Options, String> {
+        let limits = &self.limits;
+        let stream = stream::Options {
+            mechanisms: self.sasl.mechanisms.0.clone(),
+            limits_before_authentication: limits.xml_before_login(),
+            limits_authenticated: limits.xml(),
+            wrong_credentials_max: u32::try_from(limits.login_failures.get()).unwrap_or(u32::MAX),
+            features,
+            ..stream::Options::new(self.domain_jid()?)
+        };
+        let rate = |amount: usize, burst: usize| Rate {
+            amount,
+            time: Duration::from_secs(1),
+            burst,
+        };
+        Ok(net::Options {
+            listen: self.listeners(),
+            admission: limits.admission(),
+            times: limits.times(),
+            rate_before_login: rate(limits.rate_before_login.get(), limits.rate_burst_before_login.get()),
+            rate: rate(limits.rate.get(), limits.rate_burst.get()),
+            stanza_rate: rate(limits.stanza_rate.get(), limits.stanza_burst.get()),
+            queue_stanzas_max: limits.queue_stanzas.get(),
+            queue_bytes_max: limits.queue_size.get(),
+            password_hashes_max: limits.password_hashes.get(),
+            password_queue_max: limits.password_hash_queue.get(),
+            ..net::Options::new(stream)
+        })
+    }
+
+    /// A listener at its default may fall back where IPv6 is off.
+    fn listeners(&self) -> Vec<net::Listen> {
+        let default = Listeners::default();
+        let each = |listen: &Listen, default: &Listen, security: Security| {
+            let fallback = listen == default;
+            let one = move |address: &SocketAddr| net::Listen {
+                address: *address,
+                security,
+                fallback,
+            };
+            listen.0.iter().map(one).collect::<Vec<_>>()
+        };
+        let mut all = each(&self.listen.starttls, &default.starttls, Security::StartTls);
+        all.extend(each(&self.listen.tls, &default.tls, Security::Direct));
+        all
+    }
+
+    /// The reboot command, if there is one.
+    pub fn reboot_options(&self) -> Option<RebootOptions> {
+        let reboot = &self.reboot;
+        (!reboot.argv.is_empty()).then(|| RebootOptions {
+            argv: reboot.argv.clone(),
+            confirm: reboot.confirm,
+            delay: reboot.delay.0,
+            cool_down: reboot.cool_down.0,
+            role: reboot.role,
+        })
+    }
+}
+
+impl Sasl {
+    /// Whether a SCRAM mechanism is offered, so that its keys must be kept.
+    pub fn has_scram(&self) -> bool {
+        self.mechanisms.0.iter().any(|mechanism| *mechanism != Mechanism::Plain)
+    }
+}
+
+impl Limits {
+    fn admission(&self) -> AdmissionLimits {
+        AdmissionLimits {
+            connections_max: self.connections.get(),
+            unauthenticated_max: self.connections_before_login.get(),
+            unauthenticated_per_address_max: self.connections_before_login_per_address.get(),
+            arrivals_per_minute_max: self.connections_per_minute.get(),
+            failures_max: self.login_failures_per_address.get(),
+            failures_time: self.login_failures_time.get(),
+            refused_time: self.login_ban_time.get(),
+            loopback_exempt: self.loopback_exempt,
+        }
+    }
+
+    fn times(&self) -> Times {
+        Times {
+            handshake: self.handshake_time.get(),
+            login: self.login_time.get(),
+            stanza: self.stanza_time.get(),
+            idle: self.idle_time.get(),
+            ping: self.ping_time.get(),
+            write: self.write_time.get(),
+            close: self.close_time.get(),
+        }
+    }
+
+    /// The parser's bounds before authentication.
+    pub fn xml_before_login(&self) -> xml::Limits {
+        xml::Limits {
+            stanza_bytes_max: self.stanza_size_before_login.get(),
+            elements_max: self.stanza_elements_before_login.get(),
+            depth_max: self.stanza_depth_before_login.get(),
+            value_bytes_max: self.value_size_before_login.get(),
+            ..self.xml()
+        }
+    }
+
+    /// The parser's bounds after authentication.
+    pub fn xml(&self) -> xml::Limits {
+        xml::Limits {
+            stanza_bytes_max: self.stanza_size.get(),
+            elements_max: self.stanza_elements.get(),
+            depth_max: self.stanza_depth.get(),
+            attributes_max: self.attributes.get(),
+            namespaces_max: self.namespaces.get(),
+            name_bytes_max: self.name_size.get(),
+            value_bytes_max: self.value_size.get(),
+        }
+    }
+}
