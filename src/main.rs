@@ -1,1 +1,214 @@
-fn main() {}
+//! Arguments and exit code.
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use watchpost::admin::{self, complain, say};
+use watchpost::config::{Config, Domain, Listen, Overrides};
+use watchpost::server;
+use watchpost::stanza::Role;
+
+const EXAMPLES: &str = "\
+First start:
+  watchpost --domain mon.example          prints the admin's password once
+  watchpost ca                            the authority that your clients must trust, and how
+
+Accounts:
+  watchpost account add juliet            a viewer, password asked for or generated
+  watchpost account add romeo --role operator --password-stdin < password.txt
+
+Configuration:
+  watchpost config > watchpost.toml       every setting, with its meaning and its default
+  watchpost check                         what is wrong, before you start it
+
+Without --config the file is ./watchpost.toml, else /etc/watchpost/watchpost.toml, else the defaults.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.";
+
+/// A monitoring hub in one binary: an XMPP server whose contacts are your servers.
+#[derive(Parser)]
+#[command(name = "watchpost", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Args)]
+struct Place {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The domain served: what stands after the @ in every account's address [default: localhost]
+    #[arg(long, value_name = "NAME", global = true)]
+    domain: Option<Domain>,
+    /// The folder of the store [default: data]
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+    /// The folder of certificates [default: certs]
+    #[arg(long, value_name = "DIR", global = true)]
+    certs: Option<PathBuf>,
+    /// Where to listen with STARTTLS; "none" turns it off [default: [::]:5222]
+    #[arg(long, value_name = "ADDR", global = true, hide_short_help = true)]
+    listen: Option<Listen>,
+    /// Where to listen with direct TLS; "none" turns it off [default: [::]:5223]
+    #[arg(long, value_name = "ADDR", global = true, hide_short_help = true)]
+    listen_tls: Option<Listen>,
+    /// Where to listen for HTTP, once something is enabled that it serves [default: 127.0.0.1:5280]
+    #[arg(long, value_name = "ADDR", global = true, hide_short_help = true)]
+    listen_http: Option<Listen>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the appliance (the default)
+    Run,
+    /// Add, change, remove and list accounts, while it runs or not
+    #[command(subcommand)]
+    Account(Account),
+    /// Say what is wrong with configuration, data, certificates and ports
+    Check,
+    /// Print every setting with its value, meaning and default, as a configuration file
+    Config,
+    /// Say how the running appliance does
+    Status,
+    /// Show the certificate authority that clients must trust, and how to trust it
+    Ca {
+        /// Print the certificate alone
+        #[arg(long)]
+        pem: bool,
+    },
+    /// Give the store, and so every account, another domain; only while it does not run
+    #[command(allow_missing_positional = true)]
+    RenameDomain {
+        /// The domain that the store was made for [default: the one configured]
+        old: Option<Domain>,
+        /// The new domain
+        #[arg(required = true)]
+        new: Domain,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand)]
+enum Account {
+    /// Make an account
+    Add {
+        /// Its address, or what stands before the @
+        #[arg(value_name = "JID")]
+        name: String,
+        /// admin, operator, viewer or collector
+        #[arg(long, default_value = "viewer")]
+        role: Role,
+        /// Read the password from standard input, one line
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Set an account's password; its sessions end
+    Passwd {
+        /// Its address, or what stands before the @
+        #[arg(value_name = "JID")]
+        name: String,
+        /// Read the password from standard input, one line
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Remove an account with everything that is kept for it; its sessions end
+    Remove {
+        /// Its address, or what stands before the @
+        #[arg(value_name = "JID")]
+        name: String,
+    },
+    /// List the accounts
+    List,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn run(arguments: Arguments) -> Outcome {
+    let overrides = arguments.place.overrides();
+    if let Some(Command::Completions { shell }) = arguments.command {
+        return completions(shell);
+    }
+    let config = Config::load(&overrides)?;
+    match arguments.command {
+        None | Some(Command::Run) => server::run(config, overrides)?,
+        Some(Command::Account(account)) => self::account(account, &config)?,
+        Some(Command::Check) => say(&server::check(&config)?),
+        Some(Command::Config) => say(&config.document()),
+        Some(Command::Status) => say(&admin::status(&config.settings.data)?),
+        Some(Command::Ca { pem: true }) => say(&admin::authority_pem(&config.settings.certs)?),
+        Some(Command::Ca { pem: false }) => say(&admin::authority(&config.settings.certs)?),
+        Some(Command::RenameDomain { old, new }) => {
+            let old = old.unwrap_or_else(|| config.settings.domain.clone());
+            say(&server::rename_domain(&config, &old, &new)?);
+        }
+        Some(Command::Completions { .. }) => {} // done before the configuration was read
+    }
+    Ok(())
+}
+
+fn account(account: Account, config: &Config) -> Outcome {
+    let jid = |name: String| config.settings.account(&name);
+    let request = match account {
+        Account::Add {
+            name,
+            role,
+            password_stdin,
+        } => server::Order::Add {
+            jid: jid(name)?,
+            role,
+            password_stdin,
+        },
+        Account::Passwd { name, password_stdin } => server::Order::Passwd {
+            jid: jid(name)?,
+            password_stdin,
+        },
+        Account::Remove { name } => server::Order::Remove { jid: jid(name)? },
+        Account::List => server::Order::List,
+    };
+    say(&server::order(config, request)?);
+    Ok(())
+}
+
+fn completions(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "watchpost", &mut script);
+    say(&String::from_utf8(script)?);
+    Ok(())
+}
+
+impl Place {
+    fn overrides(self) -> Overrides {
+        Overrides {
+            file: self.config,
+            domain: self.domain,
+            data: self.data,
+            certs: self.certs,
+            starttls: self.listen,
+            tls: self.listen_tls,
+            http: self.listen_http,
+        }
+    }
+}

@@ -342,7 +342,7 @@ fn status_tells_what_the_operator_wants_to_know_and_fails_when_nothing_runs() {
 fn ca_shows_the_certificate_to_trust() {
     let server = TestServer::start();
     let text = out(&ended(server.run(&["ca"]), 0));
-    assert!(text.contains("ca.crt") || text.contains("BEGIN CERTIFICATE"), "{text}");
+    assert!(text.contains("ca.pem") || text.contains("BEGIN CERTIFICATE"), "{text}");
     let pem = out(&ended(server.run(&["ca", "--pem"]), 0));
     assert_eq!(pem.trim().as_bytes(), server.ca_pem().trim_ascii());
 }

@@ -16,7 +16,7 @@ start_appliance() {
         fi
         sleep 0.1
     done
-    CA=$APPLIANCE/certs/ca.crt
+    CA=$APPLIANCE/certs/ca.pem
 }
 
 # The port of a listener, out of 'watchpost status'.

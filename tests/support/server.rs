@@ -174,7 +174,7 @@ impl TestServer {
 
     /// The CA to trust, as the operator's command gives it.
     pub fn ca_pem(&self) -> Vec<u8> {
-        std::fs::read(self.dir().join("certs/ca.crt")).expect("certs/ca.crt")
+        std::fs::read(self.dir().join("certs/ca.pem")).expect("certs/ca.pem")
     }
 
     /// Adds an account of role viewer.

@@ -1,1 +1,0 @@
-//! Wiring and shutdown of the appliance.

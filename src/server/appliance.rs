@@ -1,0 +1,161 @@
+//! The appliance from start to end.
+
+use super::features::stream_features;
+use super::hub::Hub;
+use super::signals::{Asked, Signals};
+use super::{ServerError, first_start, host, orders};
+use crate::admin::{self, Accounts, Control, Listening, Service};
+use crate::config::{Config, Overrides};
+use crate::modules;
+use crate::net::{Security, Server, Tls, certificates};
+use crate::router::Router;
+use crate::store::{Store, Ticket};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tracing::{error, info, warn};
+
+/// How long the goodbyes may take; with what follows, the end takes less than 10 s.
+const GOODBYES_TIME: Duration = Duration::from_secs(8);
+/// How often the certificate is looked at.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs the appliance until a signal or a failure ends it.
+pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError> {
+    let mut signals = Signals::new().map_err(|error| ServerError::new(format!("signals cannot be caught: {error}")))?;
+    let (server, hub, control) = start(config, overrides)?;
+    let store = hub.store.clone();
+    let service: Arc<dyn Service> = hub.clone();
+    let background = [
+        tokio::spawn(control.serve(service)),
+        tokio::spawn(tick(hub.router.clone())),
+        tokio::spawn(renew(Arc::clone(&hub))),
+    ];
+    let mut committed = store.committed();
+    let ended = loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break Ok(()),
+                Asked::Reload => reload(Arc::clone(&hub)).await,
+            },
+            () = failed(&mut committed) => {
+                let why = store.failure().unwrap_or_else(|| "its thread has ended".to_owned());
+                break Err(ServerError::new(format!("the store has failed ({why}): see the log, mend the cause, start again")));
+            }
+        }
+    };
+    info!("stopping");
+    for task in &background {
+        task.abort();
+    }
+    goodbye(server, &mut signals).await;
+    drop(hub);
+    settle(store).await;
+    info!("stopped");
+    ended
+}
+
+/// Everything that can be refused comes before anything is promised; what was made by then is what the next start finds
+/// and uses.
+fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Control), ServerError> {
+    let settings = &config.settings;
+    let store = Store::open_with(&settings.data, &settings.domain.0, &settings.store_options())?;
+    let now = SystemTime::now();
+    let certificate = certificates::load(&settings.certificate_options(host::name, host::addresses), now);
+    let certificate = certificate.map_err(ServerError::new)?;
+    let unusable = |error| ServerError::new(format!("the certificate cannot be used: {error}"));
+    let tls = Arc::new(Tls::new(&certificate.key).map_err(unusable)?);
+    let modules = modules::all();
+    let features = stream_features(&modules);
+    let router = Router::new(settings.router_options(), store.clone(), modules);
+    let control = Control::bind(&settings.data)?;
+    let options = settings.net_options(features).map_err(ServerError::new)?;
+    let server = Server::start(options, router.clone(), store.clone(), Arc::clone(&tls)).map_err(ServerError::new)?;
+    let listening = listening(&server);
+    let accounts = Accounts::new(store.clone(), router.clone(), orders::account_options(&config, true));
+    let welcome = first_start::prepare(&config, &accounts, &listening)?;
+    admin::say(&welcome.unwrap_or_default());
+    for on in &listening {
+        info!(address = %on.address, "listening: {}", on.transport);
+    }
+    let hub = Hub {
+        overrides,
+        config: Mutex::new(config),
+        certificate: Mutex::new(certificate),
+        tls,
+        router,
+        store,
+        accounts,
+        listening,
+        started: Instant::now(),
+    };
+    Ok((server, Arc::new(hub), control))
+}
+
+fn listening(server: &Server) -> Vec<Listening> {
+    let transport = |security: &Security| match security {
+        Security::StartTls => "STARTTLS",
+        Security::Direct => "direct TLS",
+    };
+    let all = server.local_addrs().iter();
+    all.map(|(security, address)| Listening {
+        transport: transport(security).to_owned(),
+        address: *address,
+    })
+    .collect()
+}
+
+/// The router's clock.
+async fn tick(router: Router) {
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        router.tick(second.tick().await.into_std());
+    }
+}
+
+/// Keeps the certificate from ending.
+async fn renew(hub: Arc<Hub>) {
+    loop {
+        sleep(RENEWAL_INTERVAL).await;
+        let hub = Arc::clone(&hub);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || hub.renew()).await {
+            warn!(%error, "the certificate was not renewed; the old one stays");
+        }
+    }
+}
+
+async fn reload(hub: Arc<Hub>) {
+    match tokio::task::spawn_blocking(move || hub.reload()).await {
+        Ok(Ok(done)) => info!("read again: {}", done.trim_end()),
+        Ok(Err(error)) => error!(%error, "not read again: everything stays as it was"),
+        Err(_) => error!("not read again, for a reason that the log names"),
+    }
+}
+
+/// Waits for the store to fail, which closes the channel.
+async fn failed(committed: &mut watch::Receiver<Ticket>) {
+    while committed.changed().await.is_ok() {}
+}
+
+/// Ends all streams; a second signal ends the waiting.
+async fn goodbye(server: Server, signals: &mut Signals) {
+    let again = async { while signals.next().await != Asked::Stop {} };
+    tokio::select! {
+        ended = timeout(GOODBYES_TIME, server.shutdown()) => {
+            if ended.is_err() {
+                warn!("some clients did not say goodbye in time");
+            }
+        }
+        () = again => warn!("asked again: not waiting for the goodbyes"),
+    }
+}
+
+/// What was handed to the store becomes durable.
+async fn settle(store: Store) {
+    let settled = tokio::task::spawn_blocking(move || store.wait(store.latest()));
+    if let Ok(Err(error)) = settled.await {
+        error!(%error, "the last writes are not on the disk");
+    }
+}

@@ -1,0 +1,129 @@
+//! The account commands of the command line: through the running appliance, or on its store.
+
+use super::{ServerError, host, private_files};
+use crate::admin::{self, AccountLine, Accounts, Answer, Request};
+use crate::config::{Config, Domain, Watchers};
+use crate::modules;
+use crate::router::Router;
+use crate::stanza::Role;
+use crate::store::{self, Store};
+use jid::BareJid;
+
+/// One account command.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Makes an account.
+    Add {
+        /// Its JID.
+        jid: BareJid,
+        /// Its role.
+        role: Role,
+        /// Whether the password comes from standard input.
+        password_stdin: bool,
+    },
+    /// Sets an account's password.
+    Passwd {
+        /// Its JID.
+        jid: BareJid,
+        /// Whether the password comes from standard input.
+        password_stdin: bool,
+    },
+    /// Removes an account.
+    Remove {
+        /// Its JID.
+        jid: BareJid,
+    },
+    /// Lists the accounts.
+    List,
+}
+
+/// Carries out an account command. Returns what to tell the operator.
+///
+/// # Errors
+/// What was refused, and why.
+pub fn order(config: &Config, order: Order) -> Result<String, ServerError> {
+    let (request, password) = match order {
+        Order::Add {
+            jid,
+            role,
+            password_stdin,
+        } => {
+            let (password, shown) = admin::new_password(password_stdin)?;
+            (
+                Request::AddAccount {
+                    jid,
+                    role,
+                    password: password.clone(),
+                },
+                shown.then_some(password),
+            )
+        }
+        Order::Passwd { jid, password_stdin } => {
+            let (password, shown) = admin::new_password(password_stdin)?;
+            (
+                Request::SetPassword {
+                    jid,
+                    password: password.clone(),
+                },
+                shown.then_some(password),
+            )
+        }
+        Order::Remove { jid } => (Request::RemoveAccount { jid }, None),
+        Order::List => (Request::ListAccounts, None),
+    };
+    match admin::ask_or_open(&config.settings.data, request, || open(config))? {
+        Answer::Done(done) => Ok(done + &password.map_or(String::new(), |password| format!("password: {password}\n"))),
+        Answer::Accounts(accounts) => Ok(accounts.iter().map(line).collect()),
+        Answer::Failed(why) => Err(ServerError(why)),
+        Answer::Status(_) => Err(ServerError("the appliance that runs is of another version".to_owned())),
+    }
+}
+
+fn line(account: &AccountLine) -> String {
+    let sessions = account
+        .sessions
+        .map_or(String::new(), |sessions| format!("  {sessions} sessions"));
+    format!("{:<40}  {:<9}{sessions}", account.jid, account.role.as_str())
+        .trim_end()
+        .to_owned()
+        + "\n"
+}
+
+/// Gives the store another domain.
+///
+/// # Errors
+/// It is in use, was made for neither domain, or cannot be written.
+pub fn rename_domain(config: &Config, old: &Domain, new: &Domain) -> Result<String, ServerError> {
+    let settings = &config.settings;
+    store::rename_domain(&settings.data, &old.0, &new.0, &settings.store_options())?;
+    Ok(format!(
+        "{} now serves {new} instead of {old}. Set domain = \"{new}\" in the configuration, or start with --domain {new}.\n",
+        settings.data.display(),
+        old = old.0,
+        new = new.0
+    ))
+}
+
+/// The store without its appliance.
+fn open(config: &Config) -> Result<Accounts, admin::AdminError> {
+    let settings = &config.settings;
+    private_files();
+    let store = Store::open_with(&settings.data, &settings.domain.0, &settings.store_options())?;
+    let router = Router::new(settings.router_options(), store.clone(), modules::all());
+    Ok(Accounts::new(store, router, account_options(config, false)))
+}
+
+/// How accounts are made.
+pub(super) fn account_options(config: &Config, running: bool) -> admin::Options {
+    admin::Options {
+        host: config.settings.host(host::name),
+        watchers: match &config.settings.collector.watchers {
+            Watchers::All => None,
+            Watchers::Only(jids) => Some(jids.clone()),
+        },
+        policy: store::Policy {
+            scram: config.settings.sasl.has_scram(),
+        },
+        running,
+    }
+}
