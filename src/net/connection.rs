@@ -10,7 +10,8 @@ use crate::router::{Closing, Router, Session, Violation};
 use crate::stanza::ns;
 use crate::store::Ticket;
 use crate::stream::{Condition, Event, Receiving, StreamError};
-use crate::xml::{Rope, Writer};
+use crate::xml::{Frame, Rope, Writer};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -43,7 +44,7 @@ impl Drop for BoundSession {
 /// A connection with a bound resource.
 pub(super) struct Connection {
     shared: Arc<Shared>,
-    socket: Box<TlsStream<TcpStream>>,
+    socket: TlsStream<TcpStream>,
     stream: Receiving,
     bound: BoundSession,
     /// Held: the connection counts while it lives.
@@ -76,7 +77,7 @@ impl From<Condition> for End {
 impl Connection {
     pub(super) fn new(
         shared: Arc<Shared>,
-        socket: Box<TlsStream<TcpStream>>,
+        socket: TlsStream<TcpStream>,
         stream: Receiving,
         bound: BoundSession,
         permit: Permit,
@@ -99,7 +100,8 @@ impl Connection {
     }
 
     /// Serves until the end of the session, which is unbound before the goodbye.
-    pub(super) async fn run(mut self) {
+    /// Boxed, so that its task holds it once.
+    pub(super) async fn run(mut self: Box<Self>) {
         // A session that was bound while the others were being ended.
         if *self.shared.stopping.borrow() {
             self.bound.session.sink().close(Closing::SystemShutdown);
@@ -208,8 +210,7 @@ impl Connection {
             match event {
                 Event::Frame(frame) => {
                     stanzas += 1;
-                    let routed = self.shared.router.route(&self.bound.session, frame);
-                    routed.map_err(|violation| End::Error(violated(violation)))?;
+                    self.route_one(frame)?;
                 }
                 Event::Closed(_) => return Err(End::Over),
                 // Negotiation is over.
@@ -217,6 +218,16 @@ impl Connection {
             }
         }
         Ok(stanzas)
+    }
+
+    /// A panic on the way is this session's end and nobody else's: what it may have left half done is per account, and
+    /// its locks recover.
+    fn route_one(&self, frame: Frame) -> Result<(), End> {
+        let route = AssertUnwindSafe(|| self.shared.router.route(&self.bound.session, frame));
+        match catch_unwind(route) {
+            Ok(routed) => routed.map_err(|violation| End::Error(violated(violation))),
+            Err(_) => Err(Condition::InternalServerError.into()),
+        }
     }
 
     /// How long nothing is to be read, for having read too much.

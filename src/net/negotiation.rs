@@ -52,7 +52,7 @@ impl Negotiation {
     }
 
     /// Negotiates; `None` when it came to nothing, and the connection is closed.
-    pub(super) async fn run(mut self, mut socket: TcpStream, security: Security) -> Option<Connection> {
+    pub(super) async fn run(mut self, mut socket: TcpStream, security: Security) -> Option<Box<Connection>> {
         let mut stream = self.stream(Transport::Plain);
         if security == Security::StartTls {
             let deadline = self.accepted_at + self.shared.options.times.handshake;
@@ -70,8 +70,8 @@ impl Negotiation {
         let deadline = self.accepted_at + self.shared.options.times.login;
         match self.drive(&mut stream, &mut socket, deadline).await {
             Step::Bound(session) => {
-                let socket = Box::new(socket);
-                Some(Connection::new(self.shared, socket, stream, session, self.permit))
+                let connection = Connection::new(self.shared, socket, stream, session, self.permit);
+                Some(Box::new(connection))
             }
             Step::Gone => None,
             Step::Over | Step::StartTls => self.finish(socket, stream).await,
@@ -239,7 +239,7 @@ impl Negotiation {
     }
 
     /// Writes what the stream said last, and closes.
-    async fn finish<S>(self, socket: S, mut stream: Receiving) -> Option<Connection>
+    async fn finish<S>(self, socket: S, mut stream: Receiving) -> Option<Box<Connection>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {

@@ -136,3 +136,24 @@ fn signature_hash(algorithm: &AlgorithmIdentifier<'_>) -> Option<oid::Oid<'stati
         _ => Some(oid::OID_NIST_HASH_SHA256),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
+
+    #[test]
+    fn the_end_point_is_hashed_as_its_signature_is() {
+        let end_point = |algorithm: &'static SignatureAlgorithm| {
+            let key = KeyPair::generate_for(algorithm).expect("a key");
+            let parameters = CertificateParams::new(["mon.example".to_owned()]).expect("a name");
+            let certificate = parameters.self_signed(&key).expect("a certificate");
+            (end_point(certificate.der()), certificate.der().to_vec())
+        };
+        let (hash, der) = end_point(&rcgen::PKCS_ECDSA_P256_SHA256);
+        assert_eq!(hash, Some(Sha256::digest(der).to_vec()));
+        let (hash, der) = end_point(&rcgen::PKCS_ECDSA_P384_SHA384);
+        assert_eq!(hash, Some(Sha384::digest(der).to_vec()));
+        assert_eq!(end_point(&rcgen::PKCS_ED25519).0, None);
+    }
+}

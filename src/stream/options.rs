@@ -1,6 +1,6 @@
 //! What the receiving entity is told about itself.
 
-use super::{Mechanism, ScramHash};
+use super::Mechanism;
 use crate::xml::Limits;
 use bytes::Bytes;
 use jid::BareJid;
@@ -29,18 +29,9 @@ pub struct Options {
 impl Options {
     /// The defaults for a domain.
     pub fn new(domain: BareJid) -> Options {
-        let scram = |hash, channel_binding| Mechanism::Scram { hash, channel_binding };
         Options {
             domain,
-            mechanisms: vec![
-                scram(ScramHash::Sha512, true),
-                scram(ScramHash::Sha256, true),
-                scram(ScramHash::Sha1, true),
-                scram(ScramHash::Sha512, false),
-                scram(ScramHash::Sha256, false),
-                scram(ScramHash::Sha1, false),
-                Mechanism::Plain,
-            ],
+            mechanisms: Mechanism::all().collect(),
             limits_before_authentication: Limits::BEFORE_AUTHENTICATION,
             limits_authenticated: Limits::AUTHENTICATED,
             wrong_credentials_max: 3,

@@ -6,7 +6,7 @@ mod session;
 
 use super::*;
 use crate::net::certificates::{self, Certificate};
-use crate::router;
+use crate::router::{self, Module};
 use crate::stanza::Role;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -37,6 +37,10 @@ struct Bench {
 impl Bench {
     /// A server with the accounts `juliet` and `romeo`, whose password is `secret`.
     fn start(adjust: impl FnOnce(&mut Options)) -> Bench {
+        Bench::with_modules(Vec::new(), adjust)
+    }
+
+    fn with_modules(modules: Vec<Box<dyn Module>>, adjust: impl FnOnce(&mut Options)) -> Bench {
         let dir = tempfile::tempdir().expect("a directory");
         let tls = Arc::new(Tls::new(&certificate(dir.path()).key).expect("TLS"));
         let store = Store::open(&dir.path().join("data"), "mon.example").expect("a store");
@@ -52,7 +56,7 @@ impl Bench {
             resources_max: 10,
             roster_items_max: 10,
         };
-        let router = Router::new(settings, store.clone(), Vec::new());
+        let router = Router::new(settings, store.clone(), modules);
         let mut options = Options::new(stream::Options::new(
             jid::BareJid::new("mon.example").expect("a domain"),
         ));

@@ -1,4 +1,7 @@
 use super::*;
+use crate::router::{Addressee, Context, Iq, IqRoute};
+use crate::stanza::StanzaError;
+use crate::xml::Element;
 
 #[tokio::test]
 async fn messages_travel_between_sessions_in_order_whatever_their_packets() {
@@ -133,4 +136,40 @@ async fn o01_shutdown_says_so_to_everyone_and_waits_for_goodbyes() {
     assert!(bench.router.sessions().is_empty());
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
     drop(not_reading);
+}
+
+/// A module with a mistake.
+struct Faulty;
+
+impl Module for Faulty {
+    fn iq_routes(&self) -> &'static [IqRoute] {
+        &[IqRoute {
+            get: true,
+            set: false,
+            addressee: Addressee::Server,
+            ns: "urn:x",
+            name: "fault",
+        }]
+    }
+
+    fn handle_iq(&self, _: &Context<'_>, _: &Iq<'_>) -> Result<Option<Element>, StanzaError> {
+        panic!("a mistake")
+    }
+}
+
+#[tokio::test]
+async fn x34_o07_a_panic_ends_one_session_and_tells_it() {
+    let bench = Bench::with_modules(vec![Box::new(Faulty)], |_| {});
+    let mut other = bench.session("romeo", "garden").await;
+    let mut client = bench.session("juliet", "desk").await;
+    client
+        .send("<iq type='get' id='1' to='mon.example'><fault xmlns='urn:x'/></iq>")
+        .await;
+    assert!(client.rest().await.contains("<internal-server-error "));
+    bench.sessions(1).await;
+    other
+        .send("<message to='romeo@mon.example/garden'><body>alive</body></message>")
+        .await;
+    other.expect("<body>alive</body>").await;
+    bench.session("juliet", "desk").await;
 }
