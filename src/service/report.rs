@@ -71,7 +71,7 @@ impl Table {
         std::iter::once(head).chain(self.rows.iter().map(item)).collect()
     }
 
-    /// A line for each row, without the columns that only repeat what stands above.
+    /// A line for each row.
     fn to_text(&self) -> String {
         let line = |row: &Vec<String>| row.iter().filter(|cell| !cell.is_empty()).cloned().collect::<Vec<_>>();
         let lines: Vec<String> = self.rows.iter().map(|row| line(row).join("  ")).collect();
@@ -86,6 +86,7 @@ pub struct Report {
     title: String,
     entries: Vec<Entry>,
     table: Option<Table>,
+    text: Option<String>,
 }
 
 impl Report {
@@ -124,6 +125,12 @@ impl Report {
         self
     }
 
+    /// What a chat is told in place of title, results and table.
+    pub fn with_text(mut self, text: impl Into<String>) -> Report {
+        self.text = Some(text.into());
+        self
+    }
+
     /// Whether it says that the command failed.
     pub fn is_failure(&self) -> bool {
         self.notes.iter().any(|(kind, _)| *kind == NoteKind::Error)
@@ -159,6 +166,10 @@ impl Report {
     /// The same as plain text.
     pub fn to_text(&self) -> String {
         let mut parts: Vec<String> = self.notes.iter().map(|(_, text)| text.clone()).collect();
+        if let Some(text) = &self.text {
+            parts.push(text.clone());
+            return parts.join("\n");
+        }
         if !self.title.is_empty() {
             parts.push(self.title.clone());
         }
