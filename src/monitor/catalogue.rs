@@ -216,7 +216,6 @@ pub const GROUPS: &[Group] = &[
         statistics: &[
             gauge("sessions", "Sessions", Units::None),
             gauge("accounts", "Accounts", Units::None),
-            counter("stanzas", "Stanzas routed", Units::None),
             gauge("uptime", "Uptime", Units::Seconds),
             gauge("memory", "Memory", Units::Bytes),
         ],

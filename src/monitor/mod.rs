@@ -22,5 +22,5 @@ pub use processes::{Process, Processes};
 pub use registry::Registry;
 pub use rule::{Direction, Rule};
 pub use rules::default_rules;
-pub use sample::{Counters, Sampler, boot_id};
+pub use sample::{Counters, Sampler, boot_id, operating_system};
 pub use snapshot::{Extremes, Node, Snapshot, Statistic, age};

@@ -17,8 +17,20 @@ pub fn boot_id() -> Option<String> {
     Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
+/// The operating system's name and version, as it calls itself.
+pub fn operating_system() -> Option<String> {
+    System::long_os_version().ok()
+}
+
 /// The program's own numbers, by the names of the catalogue's group `xmpp`.
 pub type Counters = Box<dyn Fn() -> Vec<(&'static str, f64)> + Send>;
+
+/// What the next sample is compared with.
+struct Last {
+    at: Instant,
+    /// Bytes received and sent, by interface.
+    bytes: BTreeMap<String, (f64, f64)>,
+}
 
 /// Reads the host: sysinfo where it knows, `/proc` and statvfs where it does not. One sampler for all; about a
 /// millisecond of CPU a sample.
@@ -28,8 +40,7 @@ pub struct Sampler {
     components: Option<Components>,
     counters: Counters,
     started: Instant,
-    /// When the last sample was taken, with the bytes received and sent by interface.
-    last: Option<(Instant, BTreeMap<String, (f64, f64)>)>,
+    last: Option<Last>,
 }
 
 impl Sampler {
@@ -115,10 +126,10 @@ impl Sampler {
                 ),
                 errors: (data.total_errors_on_received() + data.total_errors_on_transmitted()) as f64,
             };
-            if let Some((then, before)) = &before
-                && let Some((received, sent)) = before.get(&name)
+            if let Some(before) = &before
+                && let Some(bytes) = before.bytes.get(&name)
             {
-                traffic.measure((*received, *sent), now.duration_since(*then).as_secs_f64());
+                traffic.measure(*bytes, now.duration_since(before.at).as_secs_f64());
             }
             all.add(&traffic);
             traffic.put(|value, number| sample.put_member("network", &name, value, number));
@@ -127,7 +138,7 @@ impl Sampler {
         if !bytes.is_empty() {
             all.put(|value, number| sample.put("network", value, number));
         }
-        self.last = Some((now, bytes));
+        self.last = Some(Last { at: now, bytes });
     }
 
     fn temperatures(&mut self, sample: &mut Sample) {
