@@ -1,0 +1,192 @@
+//! The audit log: one JSON line for each attempt, on the disk before anything runs.
+
+use chrono::{SecondsFormat, Utc};
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A file beyond this is rotated.
+const BYTES_MAX: u64 = 10 << 20;
+/// Rotated files kept.
+const KEPT: usize = 4;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Event {
+    /// It is about to run.
+    Start,
+    /// It has run.
+    End,
+    /// It was refused.
+    Refused,
+    /// It was called off.
+    Cancelled,
+}
+
+/// One line. Absent fields are not written; values of secret parameters never are.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Line {
+    /// What happened.
+    pub event: Event,
+    /// The number that start and end of one run share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The full JID of whoever wanted it.
+    pub jid: String,
+    /// The command's node.
+    pub command: String,
+    /// Program and arguments, secrets masked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// The end, or why it was refused: `exit 0`, `forbidden`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// How long it ran, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milliseconds: Option<u64>,
+    /// Bytes of output kept: stdout, stderr.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<(usize, usize)>,
+}
+
+impl Line {
+    /// A line about an attempt.
+    pub(super) fn new(event: Event, jid: &str, command: &str) -> Line {
+        Line {
+            event,
+            run: None,
+            jid: jid.to_owned(),
+            command: command.to_owned(),
+            argv: Vec::new(),
+            outcome: None,
+            milliseconds: None,
+            bytes: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Stamped<'a> {
+    time: String,
+    #[serde(flatten)]
+    line: &'a Line,
+}
+
+/// The log: append-only, mode 0600, rotated. A cheap handle.
+#[derive(Clone, Debug)]
+pub(super) struct Audit {
+    path: Arc<PathBuf>,
+    // One writer at a time, so that rotation and lines do not mix.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Audit {
+    /// The log in that file, which is made when the first line is.
+    pub(super) fn new(path: PathBuf) -> Audit {
+        Audit {
+            path: Arc::new(path),
+            turn: Arc::default(),
+        }
+    }
+
+    /// Appends a line and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// When it is not: whatever the line is about must not happen.
+    pub(super) async fn write(&self, line: Line) -> io::Result<()> {
+        let log = self.clone();
+        let written = tokio::task::spawn_blocking(move || log.append(&line)).await;
+        written.unwrap_or_else(|_| Err(io::Error::other("the writer stopped")))
+    }
+
+    fn append(&self, line: &Line) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let mut text = serde_json::to_vec(&Stamped { time, line })?;
+        text.push(b'\n');
+        let mut file = self.open()?;
+        file.write_all(&text)?;
+        file.sync_data()
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let file = open(&self.path)?;
+        if file.metadata()?.len() < BYTES_MAX {
+            return Ok(file);
+        }
+        for number in (0..KEPT).rev() {
+            match std::fs::rename(self.numbered(number), self.numbered(number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        open(&self.path)
+    }
+
+    fn numbered(&self, number: usize) -> PathBuf {
+        match number {
+            0 => self.path.to_path_buf(),
+            _ => self.path.with_added_extension(number.to_string()),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn m15_a_line_is_json_in_a_file_that_only_its_owner_reads() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("audit.log");
+        let audit = Audit::new(path.clone());
+        let line = Line {
+            argv: vec!["/bin/echo".to_owned(), "a\n\"b\"".to_owned()],
+            ..Line::new(Event::Start, "op@mon.example/desk", "shell")
+        };
+        audit.append(&line).expect("written");
+        audit
+            .append(&Line::new(Event::Refused, "x@y/z", "reboot"))
+            .expect("written");
+        let text = std::fs::read_to_string(&path).expect("a log");
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(
+            (lines[0]["event"].as_str(), lines[0]["argv"][1].as_str()),
+            (Some("start"), Some("a\n\"b\""))
+        );
+        assert_eq!(lines[1]["event"], "refused");
+        assert_eq!(std::fs::metadata(&path).expect("a file").mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_file_is_rotated_and_the_oldest_goes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let audit = Audit::new(dir.path().join("audit.log"));
+        for number in 0..=KEPT {
+            std::fs::write(audit.numbered(number), [b'0' + number as u8]).expect("written");
+        }
+        File::options()
+            .write(true)
+            .open(audit.numbered(0))
+            .and_then(|file| file.set_len(BYTES_MAX))
+            .expect("grown");
+        audit.append(&Line::new(Event::End, "a@b/c", "shell")).expect("written");
+        assert_eq!(std::fs::read(audit.numbered(KEPT)).expect("kept"), b"3");
+        assert_eq!(std::fs::metadata(audit.numbered(1)).expect("rotated").len(), BYTES_MAX);
+        assert!(std::fs::metadata(audit.numbered(0)).expect("new").len() < 1_000);
+        assert!(!audit.numbered(KEPT + 1).exists());
+    }
+}

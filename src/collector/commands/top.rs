@@ -1,0 +1,73 @@
+//! `top`: the processes that use most. For operators: names of processes are not everybody's.
+
+use crate::monitor::{Process, Processes};
+use crate::service::command::{Command, Request, Step};
+use crate::service::report::{Report, Table};
+use crate::stanza::{Condition, Role, StanzaError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Processes shown.
+const COUNT: usize = 15;
+
+/// The command.
+pub(super) struct Top {
+    processes: Arc<Mutex<Processes>>,
+}
+
+impl Top {
+    pub(super) fn new(processes: Arc<Mutex<Processes>>) -> Top {
+        Top { processes }
+    }
+}
+
+impl Command for Top {
+    fn node(&self) -> &str {
+        "top"
+    }
+
+    fn name(&self) -> &str {
+        "Show processes"
+    }
+
+    fn help(&self) -> &str {
+        "the processes that use most CPU and memory"
+    }
+
+    fn role(&self) -> Role {
+        Role::Operator
+    }
+
+    fn step(&self, _request: &Request<'_>) -> Result<Step, StanzaError> {
+        let processes = self.processes.clone();
+        Ok(Step::Run(Box::pin(async move {
+            let scan = move || processes.lock().unwrap_or_else(PoisonError::into_inner).top(COUNT);
+            let list = tokio::task::spawn_blocking(scan).await;
+            list.map(|list| report(&list))
+                .map_err(|_| Condition::InternalServerError.into())
+        })))
+    }
+}
+
+fn report(list: &[Process]) -> Report {
+    let mut table = Table::new(&[
+        ("pid", "PID"),
+        ("name", "Name"),
+        ("cpu", "CPU %"),
+        ("memory", "Memory, MiB"),
+    ]);
+    let mut lines = Vec::new();
+    for process in list {
+        let (cpu, memory) = (
+            format!("{:.1}", process.cpu),
+            format!("{:.1}", process.memory / 1_048_576.0),
+        );
+        lines.push(format!(
+            "{:>5} % {:>8} MiB  {} ({})",
+            cpu, memory, process.name, process.pid
+        ));
+        table.row([process.pid.to_string(), process.name.clone(), cpu, memory]);
+    }
+    Report::titled("Processes")
+        .with_table(table)
+        .with_text(lines.join("\n"))
+}

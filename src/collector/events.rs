@@ -1,0 +1,129 @@
+//! Events, never polling: what happened goes out by PEP (XEP-0163), and by chat to those who are to be told.
+
+use super::reply::message;
+use super::{Collector, Output};
+use crate::monitor::{Alert, Change, Event, Memory};
+use crate::stanza::ns;
+use crate::xml::{Build, CLIENT, Element, element};
+use chrono::{DateTime, SecondsFormat, Utc};
+use jid::Jid;
+use minidom::element::ElementBuilder;
+
+/// The node of our events.
+const NODE: &str = ns::CODEBITS;
+/// The keys of what outlives the process.
+const BOOT_ID: &str = "boot-id";
+const LAST_ALERT: &str = "last-alert";
+
+/// The number of the last alert of an earlier run.
+pub(super) fn last_alert(memory: &dyn Memory) -> u64 {
+    memory
+        .load(LAST_ALERT)
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
+}
+
+impl Collector {
+    /// Tells what has become of alerts.
+    pub(super) fn announce(&mut self, changes: &[Change]) -> Vec<Output> {
+        if changes.iter().any(|change| change.event == Event::Raised) {
+            self.memory.save(LAST_ALERT, &self.alerts.last_id().to_string());
+        }
+        let mut outputs = Vec::new();
+        for change in changes {
+            outputs.push(self.publish(payload(change, &self.options.host)));
+            outputs.extend(self.tell(&sentence(change, &self.options.host)));
+        }
+        outputs
+    }
+
+    /// Says that the host has rebooted, when its boot id is not the one remembered.
+    pub(super) fn rebooted(&mut self) -> Vec<Output> {
+        let Some(current) = self.boot_id.clone() else {
+            return Vec::new();
+        };
+        let before = self.memory.load(BOOT_ID);
+        if before.as_ref() == Some(&current) {
+            return Vec::new();
+        }
+        self.memory.save(BOOT_ID, &current);
+        if before.is_none() {
+            return Vec::new();
+        }
+        let host = self.options.host.clone();
+        let mut outputs = vec![self.publish(event("rebooted", &host).build())];
+        outputs.extend(self.tell(&format!("{host} has rebooted.")));
+        outputs
+    }
+
+    /// XEP-0060 section 7.1 at the own account; the server makes the item's id.
+    fn publish(&mut self, payload: Element) -> Output {
+        self.publications += 1;
+        let item = element("item", ns::PUBSUB).append(payload).build();
+        let publish = element("publish", ns::PUBSUB).with("node", NODE).append(item).build();
+        let pubsub = element("pubsub", ns::PUBSUB).append(publish).build();
+        let iq = element("iq", CLIENT)
+            .with("type", "set")
+            .with("id", format!("event-{}", self.publications))
+            .append(pubsub);
+        Output::Send(iq.build())
+    }
+
+    /// A chat message to every account that is to be told.
+    fn tell(&self, text: &str) -> Vec<Output> {
+        let accounts = self.directory.accounts(&self.options.chat_alerts);
+        let watchers = accounts.into_iter().filter(|account| self.watcher(account).is_some());
+        watchers
+            .map(|account| Output::Send(message(&Jid::from(account), None, text)))
+            .collect()
+    }
+}
+
+fn event(name: &str, host: &str) -> ElementBuilder {
+    element(name, ns::CODEBITS).with("host", host)
+}
+
+fn payload(change: &Change, host: &str) -> Element {
+    let alert = &change.alert;
+    let name = match change.event {
+        Event::Raised | Event::Changed(_) => "limit-exceeded",
+        Event::Cleared => "limit-cleared",
+    };
+    event(name, host)
+        .with("id", alert.id.to_string())
+        .with("rule", &alert.rule)
+        .with("statistic", &alert.statistic)
+        .with("value", short(alert.value))
+        .with("threshold", short(alert.threshold))
+        .with("severity", alert.severity.as_str())
+        .with("since", stamp(alert))
+        .append(alert.text.as_str())
+        .build()
+}
+
+/// At most two decimals.
+fn short(value: f64) -> String {
+    ((value * 100.0).round() / 100.0).to_string()
+}
+
+/// XEP-0082.
+fn stamp(alert: &Alert) -> String {
+    DateTime::<Utc>::from(alert.since).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn sentence(change: &Change, host: &str) -> String {
+    let alert = &change.alert;
+    let (id, text) = (alert.id, &alert.text);
+    match change.event {
+        Event::Raised => format!(
+            "{} on {host}: {text} (alert {id})",
+            alert.severity.as_str().to_uppercase()
+        ),
+        Event::Changed(from) => format!(
+            "{} on {host}, was {}: {text} (alert {id})",
+            alert.severity.as_str().to_uppercase(),
+            from.as_str()
+        ),
+        Event::Cleared => format!("OK on {host}: over is {text} (alert {id})"),
+    }
+}

@@ -1,0 +1,210 @@
+//! Presence, events and chat.
+
+use super::*;
+
+const OP: &str = "op@mon.example/desk";
+
+fn published(stanzas: &[Element]) -> Vec<Element> {
+    let payload = |iq: &Element| {
+        let publish = iq.get_child("pubsub", ns::PUBSUB)?.get_child("publish", ns::PUBSUB)?;
+        assert_eq!((publish.attr("node"), iq.attr("to")), (Some("codebits"), None));
+        publish.get_child("item", ns::PUBSUB)?.children().next().cloned()
+    };
+    stanzas.iter().filter_map(payload).collect()
+}
+
+fn presences(stanzas: &[Element]) -> Vec<(Option<String>, String)> {
+    stanzas
+        .iter()
+        .filter(|stanza| stanza.is("presence", CLIENT))
+        .map(status)
+        .collect()
+}
+
+#[test]
+fn a_subscription_is_answered_at_once() {
+    let mut bench = Bench::new(|_| {}).online();
+    let subscribe = || {
+        element("presence", CLIENT)
+            .with("type", "subscribe")
+            .with("to", BARE)
+            .build()
+    };
+    for (from, answer) in [
+        ("viewer@mon.example", "subscribed"),
+        ("web2@mon.example", "unsubscribed"),
+        ("x@y.example", "unsubscribed"),
+    ] {
+        let sent = bench.send(from, subscribe());
+        assert_eq!(sent.len(), 1);
+        assert_eq!((sent[0].attr("type"), sent[0].attr("to")), (Some(answer), Some(from)));
+    }
+}
+
+#[test]
+fn the_first_presence_says_how_the_host_is() {
+    let mut bench = Bench::new(|_| {});
+    bench.sample(&[]);
+    let outputs = bench.collector.online(bench.now);
+    let sent = bench.settle(outputs);
+    assert_eq!(
+        presences(&sent),
+        [(None, "OK · load 0.40 · memory 41% · disk / 63% · up 3 d".to_owned())]
+    );
+    assert_eq!(sent[0].attr("type"), None);
+    assert_eq!(bench.collector.offline().attr("type"), Some("unavailable"));
+}
+
+#[test]
+fn presence_follows_the_worst_alert_and_events_tell_each_change() {
+    let mut bench = Bench::new(|_| {}).online();
+    let sent = bench.sample(&[("disk//", "percent", 90.0)]);
+    assert_eq!(
+        presences(&sent),
+        [(Some("away".to_owned()), "disk / 90% full".to_owned())]
+    );
+    let event = &published(&sent)[0];
+    assert!(event.is("limit-exceeded", ns::CODEBITS));
+    let told =
+        ["statistic", "value", "threshold", "severity", "rule", "id"].map(|name| event.attr(name).unwrap_or_default());
+    assert_eq!(told, ["disk//#percent", "90", "85", "warning", "disk-space", "1"]);
+    // Operators and admins are told by chat, viewers are not.
+    let to: Vec<_> = sent
+        .iter()
+        .filter(|stanza| stanza.is("message", CLIENT))
+        .filter_map(|m| m.attr("to"))
+        .collect();
+    assert_eq!(to, ["boss@mon.example", "op@mon.example"]);
+    assert_eq!(texts(&sent)[0], "WARNING on web1: disk / 90% full (alert 1)");
+
+    let sent = bench.sample(&[("disk//", "percent", 90.0), ("memory", "available-percent", 4.0)]);
+    let both = "Low on memory. 4% available · disk / 90% full".to_owned();
+    assert_eq!(presences(&sent), [(Some("dnd".to_owned()), both)]);
+    let sent = bench.sample(&[("disk//", "percent", 60.0)]);
+    assert_eq!(
+        published(&sent)
+            .iter()
+            .filter(|event| event.name() == "limit-cleared")
+            .count(),
+        2
+    );
+    let shown = presences(&sent);
+    assert!(shown[0].0.is_none() && shown[0].1.starts_with("OK · "), "{shown:?}");
+    assert_eq!(bench.memory.load("last-alert").as_deref(), Some("2"));
+}
+
+#[test]
+fn the_talk_s_busy_server() {
+    let mut bench = Bench::new(|_| {}).online();
+    let busy = [("cpu", "5-min", 9.12), ("cpu", "load-per-core", 2.28)];
+    let sent: Vec<_> = (0..62).flat_map(|_| bench.sample(&busy)).collect();
+    let shown = presences(&sent);
+    let expected = "Overloaded. Can't take more jobs. load 9.12 on 4 cores".to_owned();
+    assert_eq!(shown.last(), Some(&(Some("away".to_owned()), expected)));
+}
+
+#[test]
+fn the_status_line_is_refreshed_at_most_every_five_minutes() {
+    let mut bench = Bench::new(|_| {}).online();
+    let sent: usize = (0..120)
+        .map(|n| bench.sample(&[("cpu", "5-min", f64::from(n) / 100.0)]).len())
+        .sum();
+    assert_eq!(sent, 2, "in ten minutes");
+    let same: usize = (0..120).map(|_| bench.sample(&[("cpu", "5-min", 1.19)]).len()).sum();
+    assert!(same <= 1, "nothing new");
+}
+
+#[test]
+fn a_reboot_is_told_by_the_boot_id_and_not_by_a_restart() {
+    let memory = Arc::new(Notebook::default());
+    let news = |boot: &str| {
+        let mut bench = Bench::boot(memory.clone(), boot, |_| {});
+        let outputs = bench.collector.online(bench.now);
+        let sent = bench.settle(outputs);
+        (published(&sent), texts(&sent).len())
+    };
+    assert_eq!(news("a"), (vec![], 0), "the very first start");
+    assert_eq!(news("a"), (vec![], 0), "a restart");
+    let (events, told) = news("b");
+    assert!(events[0].is("rebooted", ns::CODEBITS));
+    assert_eq!((events.len(), told), (1, 2));
+    assert_eq!(news("b").0.len(), 0);
+}
+
+#[test]
+fn chat_understands_words_and_suggests_the_nearest() {
+    let mut bench = Bench::new(|_| {}).online();
+    let help = bench.say(OP, "help").join("");
+    for word in ["help", "status", "stats [GROUP]", "alerts", "top"] {
+        assert!(help.contains(word), "{word} is not in {help}");
+    }
+    assert!(
+        !help.contains("shell") && !help.contains("reboot"),
+        "not configured: {help}"
+    );
+    let viewers = bench.say("viewer@mon.example/x", "Help").join("");
+    assert!(viewers.contains("stats") && !viewers.contains("top"), "{viewers}");
+    assert_eq!(
+        bench.say(OP, " STATUS "),
+        ["OK · load 0.40 · memory 41% · disk / 63% · up 3 d"]
+    );
+    let cpu = bench.say(OP, "stats cpu").join("");
+    assert!(cpu.starts_with("CPU Load:") && cpu.contains("5-min 0.40"), "{cpu}");
+    let all = bench.say("viewer@mon.example/x", "stats").join("");
+    assert!(all.contains("Memory: percent 41%") && !all.contains("CPU 0"), "{all}");
+    assert_eq!(bench.say(OP, "alerts"), ["No alerts."]);
+    assert_eq!(
+        bench.say(OP, "allerts"),
+        ["I do not know 'allerts'. Did you mean 'alerts'?"]
+    );
+    assert_eq!(bench.say(OP, "make tea"), ["I do not understand that. Say 'help'."]);
+    assert_eq!(bench.say(OP, "stats teapot").len(), 1);
+    bench.sample(&[("disk//boot", "percent", 99.0)]);
+    assert_eq!(bench.say(OP, "alerts"), ["1 critical: disk /boot 99% full (for 0 s)"]);
+}
+
+#[test]
+fn m17_process_names_are_for_operators() {
+    let mut bench = Bench::new(|_| {}).online();
+    let top = bench.say(OP, "top").join("");
+    assert!(top.contains("MiB"), "{top}");
+    assert_eq!(
+        bench.say("viewer@mon.example/x", "top"),
+        ["This needs the role operator."]
+    );
+    assert_eq!(
+        bench.run("viewer@mon.example/x", "node='top'", &[]),
+        Err("forbidden".to_owned())
+    );
+}
+
+#[test]
+fn chat_answers_in_the_thread_and_leaves_noise_alone() {
+    let mut bench = Bench::new(|_| {}).online();
+    let message = |kind: &str, extra: &str| -> Element {
+        let text = format!(
+            "<message xmlns='jabber:client' to='{BARE}' type='{kind}'><body>status</body><thread>t1</thread>{extra}</message>"
+        );
+        text.parse().expect("XML")
+    };
+    let sent = bench.send(OP, message("chat", ""));
+    assert_eq!((sent[0].attr("type"), sent[0].attr("to")), (Some("chat"), Some(OP)));
+    assert_eq!(
+        sent[0].get_child("thread", CLIENT).map(Element::text).as_deref(),
+        Some("t1")
+    );
+    for kind in ["groupchat", "error", "headline"] {
+        assert!(bench.send(OP, message(kind, "")).is_empty(), "{kind}");
+    }
+    let omemo = bench.send(
+        OP,
+        message("chat", "<encrypted xmlns='eu.siacs.conversations.axolotl'/>"),
+    );
+    assert!(texts(&omemo)[0].contains("encryption"));
+    let late = bench.send(
+        OP,
+        message("chat", "<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z'/>"),
+    );
+    assert!(texts(&late)[0].contains("late"));
+    assert!(bench.say(OP, "  ").is_empty());
+}
