@@ -9,6 +9,7 @@ mod bucket;
 pub mod certificates;
 mod connection;
 mod listener;
+pub mod local;
 mod negotiation;
 mod options;
 mod passwords;

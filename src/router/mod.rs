@@ -179,6 +179,11 @@ impl Router {
         self.shared.sessions.all()
     }
 
+    /// What the bare JID of an account lists, gathered from the modules.
+    pub fn account_features(&self) -> Vec<&'static str> {
+        self.shared.context(None).account_features()
+    }
+
     /// Follows the clock: gives up on questions that nobody answered. To be called about once a second.
     pub fn tick(&self, now: Instant) {
         self.shared.set_now(now);

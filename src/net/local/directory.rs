@@ -1,0 +1,76 @@
+//! What the collector must know of accounts, and what it remembers, over the store.
+
+use crate::collector::Directory;
+use crate::monitor::Memory;
+use crate::stanza::Role;
+use crate::store::{Batch, Store};
+use jid::{BareJid, DomainPart};
+
+/// The accounts of the own domain.
+pub(super) struct Accounts {
+    store: Store,
+    domain: DomainPart,
+}
+
+impl Accounts {
+    /// The accounts beside that one.
+    pub(super) fn new(store: Store, account: &BareJid) -> Accounts {
+        Accounts {
+            store,
+            domain: account.domain().to_owned(),
+        }
+    }
+}
+
+impl Directory for Accounts {
+    fn role(&self, account: &BareJid) -> Option<Role> {
+        let node = account.node().filter(|_| *account.domain() == *self.domain)?;
+        self.store.accounts().role(node.as_str())
+    }
+
+    fn accounts(&self, roles: &[Role]) -> Vec<BareJid> {
+        let accounts = self.store.accounts().list();
+        accounts
+            .into_iter()
+            .filter(|account| !account.disabled && roles.contains(&account.role))
+            .filter_map(|account| BareJid::new(&[&account.name, "@", self.domain.as_str()].concat()).ok())
+            .collect()
+    }
+}
+
+/// The collector's records.
+pub(super) struct Records {
+    store: Store,
+    host: String,
+}
+
+impl Records {
+    /// The records of that collector.
+    pub(super) fn new(store: Store, account: &BareJid) -> Records {
+        Records {
+            store,
+            host: account.to_string(),
+        }
+    }
+
+    fn put(&self, key: &str, value: &str) -> Result<(), crate::store::StoreError> {
+        let mut batch = Batch::new();
+        self.store
+            .monitor()
+            .put(&mut batch, &self.host, key, value.as_bytes())?;
+        self.store.submit(batch).map(|_| ())
+    }
+}
+
+impl Memory for Records {
+    fn load(&self, key: &str) -> Option<String> {
+        let record = self.store.monitor().get(&self.host, key)?;
+        String::from_utf8(record.to_vec()).ok()
+    }
+
+    fn save(&self, key: &str, value: &str) {
+        if let Err(error) = self.put(key, value) {
+            tracing::error!(%error, key, "the collector could not keep a record");
+        }
+    }
+}

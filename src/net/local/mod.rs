@@ -1,0 +1,310 @@
+//! The in-process session of the built-in collector: no TLS, no parsing; frames handed over.
+//!
+//! One task drives the collector: frames from the sink, snapshots from the sampling thread, finished work, its deadline.
+//! A panic ends the session like any other, with unavailable presence, and it is bound again a little later.
+
+mod directory;
+mod sampling;
+
+use crate::collector::{self, Collector, Finished, Host, Output, Ticket, Work};
+use crate::monitor::{Memory, Processes, Rule, boot_id};
+use crate::router::{Router, Session, Sink};
+use crate::service::command::{Command, Job};
+use crate::service::report::Report;
+use crate::stanza::{Condition, Role, StanzaError};
+use crate::store::{self, Store};
+use crate::xml::{Element, Frame, Limits, Rope};
+use directory::{Accounts, Records};
+use jid::BareJid;
+use sampling::Sampling;
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// The resource that every collector binds.
+pub const RESOURCE: &str = "watchpost";
+/// Before a session that was lost is bound again.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Jobs at once; programs have a tighter limit of their own.
+const JOBS_MAX: usize = 64;
+/// Bytes taken from the sink in one go.
+const DRAIN_BYTES: usize = 256 * 1024;
+
+/// What the built-in collector is.
+#[derive(Clone)]
+pub struct Options {
+    /// Its account: `monitor@DOMAIN`. The account exists.
+    pub account: BareJid,
+    /// Time between two samples.
+    pub interval: Duration,
+    /// The collector's own settings.
+    pub collector: collector::Options,
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// Commands that need more than the collector has.
+    pub commands: Vec<Arc<dyn Command>>,
+}
+
+/// The running collector.
+pub struct Local {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Local {
+    /// Starts it on the current tokio runtime, its timers and processes enabled.
+    pub fn start(options: Options, router: Router, store: Store) -> Local {
+        let (stop, stopping) = watch::channel(false);
+        let place = Place {
+            options,
+            router,
+            store,
+            processes: Arc::new(Mutex::new(Processes::default())),
+            epoch: Instant::now(),
+        };
+        Local {
+            stop,
+            task: tokio::spawn(keep_running(place, stopping)),
+        }
+    }
+
+    /// Ends it: unavailable presence to its watchers, running programs killed.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the collector ended badly");
+        }
+    }
+}
+
+/// What stays from one session to the next.
+#[derive(Clone)]
+struct Place {
+    options: Options,
+    router: Router,
+    store: Store,
+    processes: Arc<Mutex<Processes>>,
+    epoch: Instant,
+}
+
+/// Why a session has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It was asked to.
+    Stopped,
+    /// It was lost.
+    Lost(&'static str),
+}
+
+async fn keep_running(place: Place, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run(place.clone(), stopping.clone()));
+        match tasks.join_next().await {
+            None | Some(Ok(Ended::Stopped)) => return,
+            Some(Ok(Ended::Lost(why))) => tracing::error!(why, "the collector's session was lost"),
+            Some(Err(error)) => tracing::error!(%error, "the collector has failed"),
+        }
+        tokio::select! {
+            () = sleep(PAUSE) => {}
+            _ = stopping.changed() => return,
+        }
+    }
+}
+
+/// Binds the session and drives it to its end.
+async fn run(place: Place, stopping: watch::Receiver<bool>) -> Ended {
+    let sink = Arc::new(Sink::new(usize::MAX, usize::MAX));
+    let account = &place.options.account;
+    let Ok(session) = place.router.bind(account, Some(RESOURCE), Role::Collector, sink) else {
+        return Ended::Lost("it could not be bound");
+    };
+    session.answer_for_account();
+    let bound = Bound {
+        router: place.router.clone(),
+        session,
+    };
+    let memory: Arc<dyn Memory> = Arc::new(Records::new(place.store.clone(), account));
+    let Some(sampling) = Sampling::start(&place, memory.clone()) else {
+        return Ended::Lost("its sampling thread could not be started");
+    };
+    let host = Host {
+        directory: Arc::new(Accounts::new(place.store.clone(), account)),
+        memory,
+        processes: place.processes.clone(),
+        boot_id: boot_id(),
+        commands: place.options.commands.clone(),
+        account_features: place.router.account_features().into_iter().map(str::to_owned).collect(),
+    };
+    let collector = Collector::new(
+        place.options.collector.clone(),
+        bound.session.jid().clone(),
+        place.options.rules.clone(),
+        host,
+    );
+    let drive = Drive {
+        collector,
+        bound,
+        sampling,
+        jobs: JoinSet::new(),
+        tickets: HashMap::new(),
+        epoch: place.epoch,
+        online: false,
+    };
+    drive.run(place.store.committed(), stopping).await
+}
+
+/// A bound session; whatever happens, it is unbound.
+struct Bound {
+    router: Router,
+    session: Arc<Session>,
+}
+
+impl Bound {
+    fn route(&self, element: &Element) {
+        if let Err(violation) = self.router.route(&self.session, Frame::from_element(element)) {
+            tracing::error!(?violation, "the collector made a stanza that the router refuses");
+        }
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.router.unbind(&self.session);
+    }
+}
+
+/// The collector and all that it is driven by.
+struct Drive {
+    collector: Collector,
+    bound: Bound,
+    sampling: Sampling,
+    jobs: JoinSet<Result<Report, StanzaError>>,
+    tickets: HashMap<Id, Ticket>,
+    epoch: Instant,
+    online: bool,
+}
+
+impl Drive {
+    async fn run(
+        mut self,
+        mut committed: watch::Receiver<store::Ticket>,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Ended {
+        let sink = self.bound.session.sink().clone();
+        let mut waits = false;
+        let ended = loop {
+            tokio::select! {
+                _ = stopping.changed() => break Ended::Stopped,
+                () = sink.ready(), if !waits => {
+                    if sink.closing().is_some() {
+                        break Ended::Stopped;
+                    }
+                    waits = self.drain(&sink, *committed.borrow_and_update());
+                }
+                changed = committed.changed(), if waits => {
+                    if changed.is_err() {
+                        break Ended::Lost("the store has failed");
+                    }
+                    waits = self.drain(&sink, *committed.borrow_and_update());
+                }
+                snapshot = self.sampling.next() => match snapshot {
+                    Some(snapshot) => self.sampled(snapshot),
+                    None => break Ended::Lost("its sampling thread has ended"),
+                },
+                Some(joined) = self.jobs.join_next_with_id() => self.joined(joined),
+                () = until(self.collector.deadline().map(|deadline| self.epoch + deadline)) => {
+                    let outputs = self.collector.tick(self.now());
+                    self.act(outputs);
+                }
+            }
+        };
+        self.bound.route(&self.collector.offline());
+        ended
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Hands over what arrived; `true` when what is left waits for the disk.
+    fn drain(&mut self, sink: &Sink, committed: store::Ticket) -> bool {
+        let mut arrived = Vec::new();
+        let waits = sink.drain(committed, DRAIN_BYTES, &mut arrived).is_some();
+        for rope in arrived {
+            self.receive(&rope);
+        }
+        waits
+    }
+
+    fn receive(&mut self, rope: &Rope) {
+        // What the router delivers it has measured before.
+        match Frame::parse(rope.to_bytes(), &Limits::NONE) {
+            Ok(frame) => {
+                let outputs = self.collector.receive(&frame, self.now());
+                self.act(outputs);
+            }
+            Err(error) => tracing::error!(%error, "the router delivered what is no frame"),
+        }
+    }
+
+    fn sampled(&mut self, snapshot: Arc<crate::monitor::Snapshot>) {
+        let now = self.now();
+        let outputs = self.collector.sampled(snapshot, now);
+        self.act(outputs);
+        // The first presence already says how the host is.
+        if !std::mem::replace(&mut self.online, true) {
+            let outputs = self.collector.online(now);
+            self.act(outputs);
+        }
+    }
+
+    fn act(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Send(element) => self.bound.route(&element),
+                Output::Run(work) => self.begin(work),
+                Output::ResetStatistics => self.sampling.reset(),
+            }
+        }
+    }
+
+    fn begin(&mut self, work: Work) {
+        let (job, ticket): (Job, Ticket) = work.split();
+        if self.jobs.len() >= JOBS_MAX {
+            let busy = StanzaError::new(Condition::ResourceConstraint, "Too much is going on. Wait a little.");
+            return self.finish(ticket.finish(Err(busy)));
+        }
+        let id = self.jobs.spawn(job).id();
+        self.tickets.insert(id, ticket);
+    }
+
+    fn joined(&mut self, joined: Result<(Id, Result<Report, StanzaError>), tokio::task::JoinError>) {
+        let (id, result) = match joined {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(%error, "a command has failed");
+                (error.id(), Err(Condition::InternalServerError.into()))
+            }
+        };
+        if let Some(ticket) = self.tickets.remove(&id) {
+            self.finish(ticket.finish(result));
+        }
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        let outputs = self.collector.finished(finished);
+        self.act(outputs);
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}
