@@ -154,3 +154,152 @@ fn account_items(cx: &Context<'_>, account: &BareJid, node: Option<&str>) -> Res
     }
     Ok(items)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::dialogue::{ask, get, outcome, present};
+    use crate::router::bench::Bench;
+    use crate::xml::{Build, CLIENT, element};
+
+    const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+    const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
+
+    fn info(query: &Element) -> Info {
+        Info::from_element(query).expect("a disco#info result")
+    }
+
+    #[test]
+    fn the_server_answers_for_what_its_capabilities_advertise() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let answer = info(&get(&ada, Some("mon.example"), INFO));
+        assert_eq!(
+            (
+                answer.identities[0].category.as_str(),
+                answer.identities[0].kind.as_str()
+            ),
+            ("server", "im")
+        );
+        let c = server_capabilities(&crate::modules::all());
+        assert_eq!(c.attr("ver"), ver(&answer, Algorithm::Sha1).ok().as_deref());
+
+        let node = [NODE, c.attr("ver").unwrap_or_default()].join("#");
+        let query = element("query", ns::DISCO_INFO).with("node", &node).build();
+        let of_node = info(&get(&ada, Some("mon.example"), &String::from(&query)));
+        assert_eq!((of_node.node, of_node.features), (Some(node), answer.features));
+        let query = "<query xmlns='http://jabber.org/protocol/disco#info' node='watchpost#x'/>";
+        assert_eq!(outcome(&ada, "get", Some("mon.example"), query), "item-not-found");
+    }
+
+    #[test]
+    fn what_the_server_answers_it_advertises() {
+        let modules = crate::modules::all();
+        let features: Vec<&str> = modules
+            .iter()
+            .flat_map(|module| module.server_features())
+            .copied()
+            .collect();
+        let routes = modules.iter().flat_map(|module| module.iq_routes());
+        for route in routes.filter(|route| route.addressee == Addressee::Server) {
+            // Session establishment is a stream feature.
+            assert!(features.contains(&route.ns) || route.ns == ns::SESSION, "{}", route.ns);
+        }
+    }
+
+    #[test]
+    fn p10_the_server_lists_no_users() {
+        let bench = Bench::new();
+        let (ada, _bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+        assert_eq!(get(&ada, Some("mon.example"), ITEMS).children().count(), 0);
+    }
+
+    #[test]
+    fn a11_an_account_is_there_for_itself_and_its_contacts_only() {
+        let bench = Bench::new();
+        bench.befriend("ada", "bob");
+        let (ada, bob, eve) = (
+            bench.online("ada/desk"),
+            bench.online("bob/desk"),
+            bench.online("eve/desk"),
+        );
+        for (asker, to) in [(&ada, None), (&ada, Some("ada@@")), (&bob, Some("ada@@"))] {
+            let answer = info(&get(asker, to, INFO));
+            let kinds: Vec<&str> = answer
+                .identities
+                .iter()
+                .map(|identity| identity.kind.as_str())
+                .collect();
+            assert_eq!(kinds, ["registered", "pep"]);
+            assert!(
+                answer
+                    .features
+                    .contains(&"http://jabber.org/protocol/pubsub#publish".to_owned())
+            );
+        }
+        for query in [
+            INFO,
+            ITEMS,
+            "<vCard xmlns='vcard-temp'/>",
+            "<query xmlns='jabber:iq:last'/>",
+        ] {
+            for to in ["ada@@", "nobody@@"] {
+                assert_eq!(
+                    outcome(&eve, "get", Some(to), query),
+                    "service-unavailable",
+                    "{query} {to}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_hosted_service_answers_for_its_bare_jid() {
+        let bench = Bench::new();
+        bench.befriend("ada", "bob");
+        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/watchpost"));
+        bob.session.answer_for_account();
+        let service = get(&ada, Some("mon.example"), ITEMS)
+            .children()
+            .next()
+            .cloned()
+            .expect("an item");
+        assert_eq!(service.attr("jid"), Some("bob@mon.example"));
+
+        ada.send("<iq type='get' id='d' to='bob@@'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+        let asked = bob.elements().pop().expect("the request");
+        assert_eq!(
+            (asked.attr("from"), asked.attr("to")),
+            (Some("ada@mon.example/desk"), Some("bob@mon.example"))
+        );
+        bob.send("<iq type='result' id='d' from='bob@@' to='ada@@/desk'><answer xmlns='x'/></iq>");
+        let answer = ada.elements().pop().expect("the answer");
+        assert!(answer.has_child("answer", "x"));
+
+        // Its roster and its nodes are the server's; its own requests do not come back to it.
+        let pubsub = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='n'/></pubsub>";
+        assert_eq!(outcome(&ada, "get", Some("bob@@"), pubsub), "item-not-found");
+        assert_eq!(
+            outcome(&ada, "set", Some("bob@@"), "<query xmlns='jabber:iq:roster'/>"),
+            "service-unavailable"
+        );
+        assert_eq!(ask(&bob, "get", Some("bob@@"), INFO).attr("type"), Some("result"));
+        assert!(bob.elements().iter().all(|stanza| !stanza.is("iq", CLIENT)));
+    }
+
+    #[test]
+    fn a_collectors_bare_jid_shows_the_way_to_its_resource() {
+        let bench = Bench::new();
+        bench
+            .store
+            .accounts()
+            .add_without_credentials("web1", Role::Collector)
+            .expect("an account");
+        bench.befriend("ada", "web1");
+        let (ada, web1) = (bench.online("ada/desk"), bench.online("web1/watchpost"));
+        present(&web1, &[]);
+        let items = get(&ada, Some("web1@@"), ITEMS);
+        let jids: Vec<&str> = items.children().filter_map(|item| item.attr("jid")).collect();
+        assert_eq!(jids, ["web1@mon.example/watchpost"]);
+    }
+}

@@ -101,3 +101,44 @@ fn last(seconds: u64, status: Option<String>) -> Element {
         .append_all(status)
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::dialogue::get;
+    use crate::router::bench::Bench;
+
+    const QUERY: &str = "<query xmlns='jabber:iq:last'/>";
+
+    #[test]
+    fn an_account_is_here_or_left_with_words() {
+        let bench = Bench::new();
+        bench.befriend("ada", "bob");
+        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+        let here = get(&bob, Some("ada@@"), QUERY);
+        assert_eq!((here.attr("seconds"), here.text()), (Some("0"), String::new()));
+        ada.send("<presence type='unavailable'><status>Heading Home</status></presence>");
+        ada.end();
+        let gone = get(&bob, Some("ada@@"), QUERY);
+        assert!(
+            gone.attr("seconds")
+                .is_some_and(|seconds| seconds.parse::<u64>().is_ok())
+        );
+        assert_eq!(gone.text(), "Heading Home");
+    }
+
+    #[test]
+    fn the_server_counts_from_its_start() {
+        let bench = Bench::new();
+        let uptime = get(&bench.online("ada/desk"), Some("mon.example"), QUERY);
+        let seconds = uptime.attr("seconds").and_then(|seconds| seconds.parse::<u64>().ok());
+        assert!(seconds.is_some_and(|seconds| seconds < 60));
+    }
+
+    #[test]
+    fn a_clock_put_back_yields_no_negative_time() {
+        let now = Utc::now();
+        assert_eq!(seconds_since(now, now - chrono::TimeDelta::days(1)), 0);
+        assert_eq!(seconds_since(now - chrono::TimeDelta::minutes(2), now), 120);
+    }
+}

@@ -1,6 +1,8 @@
 //! One file (or folder) per protocol feature, listed once, in the one order in which hooks run.
 
 mod caps;
+#[cfg(test)]
+mod dialogue;
 mod disco;
 mod last_activity;
 mod offline;

@@ -45,3 +45,23 @@ impl Module for Ping {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::modules::dialogue::outcome;
+    use crate::router::bench::Bench;
+
+    #[test]
+    fn server_and_account_answer_and_strangers_learn_nothing() {
+        let bench = Bench::new();
+        bench.befriend("ada", "bob");
+        let ada = bench.online("ada/desk");
+        let ping = |to| outcome(&ada, "get", to, "<ping xmlns='urn:xmpp:ping'/>");
+        for to in [None, Some("mon.example"), Some("ada@@"), Some("bob@@")] {
+            assert_eq!(ping(to), "result", "{to:?}");
+        }
+        for to in ["eve@@", "nobody@@"] {
+            assert_eq!(ping(Some(to)), "service-unavailable", "{to}");
+        }
+    }
+}

@@ -74,3 +74,47 @@ fn set(cx: &Context<'_>, account: &BareJid, vcard: &Element) -> Result<(), Stanz
     cx.after(written.map_err(|error| refused_by_store(&error))?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::modules::dialogue::{get, outcome};
+    use crate::router::bench::Bench;
+    use crate::xml::Element;
+
+    const EMPTY: &str = "<vCard xmlns='vcard-temp'/>";
+    const VCARD: &str = "<vCard xmlns='vcard-temp'><FN>Ada &amp; Co</FN><N><FAMILY/></N></vCard>";
+
+    #[test]
+    fn a_vcard_is_kept_whole_for_the_owner_and_the_contacts() {
+        let bench = Bench::new();
+        bench.befriend("ada", "bob");
+        let (ada, bob, eve) = (
+            bench.online("ada/desk"),
+            bench.online("bob/desk"),
+            bench.online("eve/desk"),
+        );
+        assert_eq!(outcome(&ada, "get", None, EMPTY), "item-not-found");
+        assert_eq!(outcome(&bob, "get", Some("ada@@"), EMPTY), "service-unavailable");
+        assert_eq!(outcome(&ada, "set", None, VCARD), "result");
+        let expected: Element = VCARD.parse().expect("XML");
+        assert_eq!(get(&ada, None, EMPTY), expected);
+        assert_eq!(get(&bob, Some("ada@@"), EMPTY), expected);
+        assert_eq!(outcome(&eve, "get", Some("ada@@"), EMPTY), "service-unavailable");
+        assert_eq!(outcome(&bob, "set", Some("ada@@"), EMPTY), "forbidden");
+        assert_eq!(outcome(&eve, "set", Some("ada@@"), EMPTY), "service-unavailable");
+        assert_eq!(get(&ada, None, EMPTY), expected);
+    }
+
+    #[test]
+    fn p12_a_vcard_out_of_all_proportion_is_refused() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let large = [
+            "<vCard xmlns='vcard-temp'><FN>",
+            &"x".repeat(129 * 1024),
+            "</FN></vCard>",
+        ]
+        .concat();
+        assert_eq!(outcome(&ada, "set", None, &large), "resource-constraint");
+    }
+}

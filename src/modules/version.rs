@@ -45,3 +45,23 @@ impl Module for Version {
         Ok(Some(query.build()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::modules::dialogue::get;
+    use crate::router::bench::Bench;
+    use crate::stanza::{Role, ns};
+
+    #[test]
+    fn p10_only_an_admin_learns_the_operating_system() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let query = "<query xmlns='jabber:iq:version'/>";
+        for (role, shown) in [(Role::Viewer, false), (Role::Operator, false), (Role::Admin, true)] {
+            bench.store.accounts().set_role("ada", role).expect("an account");
+            let version = get(&ada, Some("mon.example"), query);
+            assert!(version.has_child("name", ns::VERSION) && version.has_child("version", ns::VERSION));
+            assert_eq!(version.has_child("os", ns::VERSION), shown, "{role}");
+        }
+    }
+}

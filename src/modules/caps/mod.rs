@@ -134,3 +134,66 @@ fn advertisement(presence: &Frame) -> Option<Advertisement> {
         .position(|child| child.name == "c" && child.ns == ns::CAPS)?;
     Advertisement::from_element(&presence.child_element(index)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::modules::dialogue::{advertise, answer, client_info, client_ver, events, present, question};
+    use crate::router::bench::{Bench, Client};
+
+    /// Whether the server knows that a client wants its own account's node `f`.
+    fn is_known(client: &Client) -> bool {
+        client.elements();
+        let publish = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='f'><item><a xmlns='a'/></item>\
+                       </publish></pubsub>";
+        client.send(&["<iq type='set' id='p'>", publish, "</iq>"].concat());
+        !events(client).is_empty()
+    }
+
+    #[test]
+    fn a_hash_is_known_after_a_restart() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        assert!(present(&ada, &["f+notify"]), "the first is asked");
+        assert!(!present(&bench.online("bob/desk"), &["f+notify"]), "the second is not");
+        drop(ada);
+        let bench = bench.restart();
+        let bob = bench.online("bob/desk");
+        assert!(!present(&bob, &["f+notify"]), "nor is anybody after a restart");
+        assert!(is_known(&bob));
+    }
+
+    #[test]
+    fn s04_only_the_one_who_was_asked_answers() {
+        let bench = Bench::new();
+        let (ada, eve) = (bench.online("ada/desk"), bench.online("eve/desk"));
+        advertise(&ada, &client_ver(&["f+notify"]));
+        let id = question(&ada).expect("an unknown hash");
+        for guess in [id.as_str(), "1", "ask"] {
+            answer(&eve, guess, &client_info(&["f+notify"]));
+        }
+        assert!(!is_known(&ada));
+        answer(&ada, "1", &client_info(&["f+notify"]));
+        assert!(!is_known(&ada));
+        answer(&ada, &id, &client_info(&["f+notify"]));
+        assert!(is_known(&ada));
+    }
+
+    #[test]
+    fn p03_an_answer_out_of_all_proportion_is_not_read() {
+        let bench = Bench::new();
+        let many: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+        let long = (10..27)
+            .map(|number: u8| number.to_string() + &"x".repeat(1024))
+            .collect();
+        for (name, others, expected) in [
+            ("ada/desk", many, false),
+            ("bob/desk", long, false),
+            ("eve/desk", vec![], true),
+        ] {
+            let client = bench.online(name);
+            let features: Vec<&str> = others.iter().map(String::as_str).chain(["f+notify"]).collect();
+            assert!(present(&client, &features));
+            assert_eq!(is_known(&client), expected, "{name}");
+        }
+    }
+}

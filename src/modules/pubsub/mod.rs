@@ -12,6 +12,8 @@ mod owner;
 mod recipients;
 mod service;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use crate::router::{Addressee, Context, Iq, IqRoute, Module, Session, Status, Xep};
