@@ -22,24 +22,25 @@ fn forget_collector(server: &TestServer, jid: &str, password: &str) {
     client.close();
 }
 
+fn bare(jid: &str) -> &str {
+    jid.split('/').next().unwrap_or(jid)
+}
+
 /// Plays a script; an error says the line.
 fn play(script: &Script) -> Result<(), String> {
     let server = TestServer::start();
-    for (jid, password) in script
+    let accounts: BTreeMap<&str, &str> = script
         .actors
         .iter()
-        .map(|a| (&a.jid, &a.password))
-        .collect::<BTreeMap<_, _>>()
-    {
-        server.add_account(jid.split('/').next().unwrap_or(jid), password);
+        .map(|actor| (bare(&actor.jid), actor.password.as_str()))
+        .collect();
+    for (jid, password) in accounts {
+        server.add_account(jid, password);
         forget_collector(&server, jid, password);
     }
     let mut values = Values::default();
     for actor in &script.actors {
-        values.set(
-            &format!("{}'s JID", actor.name),
-            actor.jid.split('/').next().unwrap_or_default(),
-        );
+        values.set(&format!("{}'s JID", actor.name), bare(&actor.jid));
     }
     let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
     for step in &script.steps {
@@ -62,7 +63,8 @@ fn play(script: &Script) -> Result<(), String> {
             Action::Receives(xml) => {
                 let expected = Node::parse(&values.fill(xml).map_err(&at)?).map_err(&at)?;
                 let found = client.receive();
-                scansion::compare(&expected, &found, &mut values).map_err(|why| at(format!("{why}\nin {found}")))?;
+                scansion::compare(&expected, &found, &mut values)
+                    .map_err(|why| at(format!("{why}\nin {found}\n{}", client.rest())))?;
             }
             Action::Disconnects => {
                 clients.remove(step.actor.as_str()).expect("just found").close();

@@ -546,6 +546,13 @@ impl Client {
         matches!(self.transport, Transport::Gone)
     }
 
+    /// What has come since the last stanza that was sent, and what comes within a second: for a message.
+    pub fn rest(&mut self) -> String {
+        while self.read(Duration::from_secs(1)).is_some() {}
+        let sent = self.log.iter().rposition(|line| line.starts_with(">>")).unwrap_or(0);
+        self.log[sent..].join("\n")
+    }
+
     /// Panics, with the whole traffic.
     pub fn fail(&self, why: &str) -> ! {
         panic!(
