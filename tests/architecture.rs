@@ -366,16 +366,7 @@ fn check(sources: &[Source]) -> Vec<String> {
     let mut faults = Vec::new();
     for (source, reader) in &readers {
         let module = source.module();
-        if (1..=module.len()).any(|depth| test_modules.contains(&module[..depth])) {
-            continue;
-        }
         let mut fault = |sentence: String| faults.push(format!("{}: {sentence}", source.path.display()));
-        for named in &reader.named {
-            if let Err(sentence) = allowed(&module, named, &submodules) {
-                fault(sentence);
-            }
-        }
-        reader.faults.iter().cloned().for_each(&mut fault);
         if !source.text.starts_with("//!") {
             fault("does not begin with a //! line".to_owned());
         }
@@ -383,6 +374,15 @@ fn check(sources: &[Source]) -> Vec<String> {
         if lines > LINES_MAX {
             fault(format!("{lines} lines, more than {LINES_MAX}"));
         }
+        if (1..=module.len()).any(|depth| test_modules.contains(&module[..depth])) {
+            continue;
+        }
+        for named in &reader.named {
+            if let Err(sentence) = allowed(&module, named, &submodules) {
+                fault(sentence);
+            }
+        }
+        reader.faults.iter().cloned().for_each(&mut fault);
     }
     faults
 }
