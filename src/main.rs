@@ -72,6 +72,8 @@ enum Command {
     Config,
     /// Say how the running appliance does
     Status,
+    /// Let the running appliance read configuration and certificates again, as SIGHUP does
+    Reload,
     /// Show the certificate authority that clients must trust, and how to trust it
     Ca {
         /// Print the certificate alone
@@ -158,6 +160,7 @@ fn run(arguments: Arguments) -> Outcome {
         Some(Command::Check) => say(&server::check(&config)?),
         Some(Command::Config) => say(&config.document()),
         Some(Command::Status) => say(&admin::status(&config.settings.data)?),
+        Some(Command::Reload) => say(&server::reload(&config)?),
         Some(Command::Ca { pem: true }) => say(&admin::authority_pem(&config.settings.certs)?),
         Some(Command::Ca { pem: false }) => say(&admin::authority(&config.settings.certs)?),
         Some(Command::RenameDomain { old, new }) => {

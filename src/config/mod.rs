@@ -94,6 +94,16 @@ impl Overrides {
 }
 
 impl Settings {
+    /// Takes over what can change while the appliance runs: the certificate's files, and all about the collector.
+    pub fn adopt(&mut self, new: Settings) {
+        self.tls = new.tls;
+        self.collector = new.collector;
+        self.reboot = new.reboot;
+        self.rules = new.rules;
+        self.command = new.command;
+        self.rule = new.rule;
+    }
+
     /// What no single value shows to be wrong.
     fn check(&self) -> Result<(), String> {
         if self.tls.certificate.is_some() != self.tls.key.is_some() {

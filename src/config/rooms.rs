@@ -2,16 +2,20 @@
 
 use super::limits::Limits;
 use super::settings::{Listeners, Sasl, Settings};
-use super::values::Listen;
-use crate::collector::RebootOptions;
+use super::values::{Listen, Watchers};
+use crate::collector::{self, RebootOptions};
+use crate::monitor::{Rule, default_rules};
 use crate::net::certificates::{self, Files};
-use crate::net::{self, AdmissionLimits, Rate, Security, Times};
+use crate::net::{self, AdmissionLimits, Rate, Security, Times, local};
 use crate::stream::{self, Mechanism};
 use crate::{router, store, xml};
 use bytes::Bytes;
 use jid::BareJid;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+/// The audit log's name in the data directory.
+const AUDIT: &str = "audit.log";
 
 impl Settings {
     /// The host's name: the one configured, else what the system says.
@@ -126,8 +130,57 @@ impl Settings {
         all
     }
 
+    /// The built-in collector's options; `host` is the host's name, `account` the collector's.
+    pub fn local_options(&self, host: String, account: BareJid) -> local::Options {
+        local::Options {
+            account,
+            interval: self.collector.sample_interval.0,
+            collector: self.collector_options(host),
+            rules: self.all_rules(),
+            commands: Vec::new(),
+        }
+    }
+
+    fn collector_options(&self, host: String) -> collector::Options {
+        collector::Options {
+            watchers: self.watchers(),
+            chat_alerts: self.collector.chat_alerts.clone(),
+            reboot: self.reboot_options(),
+            shell: self
+                .command
+                .iter()
+                .map(|row| row.get_ref().to_shell_command())
+                .collect(),
+            command_time_max: self.limits.command_time.get(),
+            command_output_bytes_max: self.limits.command_output.get(),
+            command_session_time_max: self.limits.command_session_time.get(),
+            ..collector::Options::new(host, self.data.join(AUDIT))
+        }
+    }
+
+    /// Who may watch the collector; `None`: every admin, operator and viewer.
+    pub fn watchers(&self) -> Option<Vec<BareJid>> {
+        match &self.collector.watchers {
+            Watchers::All => None,
+            Watchers::Only(jids) => Some(jids.clone()),
+        }
+    }
+
+    /// The operator's rules, and the built-in ones that none of them replaces.
+    fn all_rules(&self) -> Vec<Rule> {
+        let own: Vec<Rule> = self.rule.iter().map(|row| row.get_ref().to_rule()).collect();
+        let mut rules = if self.rules.defaults {
+            default_rules()
+        } else {
+            Vec::new()
+        };
+        rules.retain(|rule| own.iter().all(|own| own.name != rule.name));
+        rules.extend(own);
+        rules
+    }
+
     /// The reboot command, if there is one.
-    pub fn reboot_options(&self) -> Option<RebootOptions> {
+    fn reboot_options(&self) -> Option<RebootOptions> {
         let reboot = &self.reboot;
         (!reboot.argv.is_empty()).then(|| RebootOptions {
             argv: reboot.argv.clone(),

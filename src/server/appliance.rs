@@ -7,12 +7,14 @@ use super::{ServerError, first_start, host, orders};
 use crate::admin::{self, Accounts, Control, Listening, Service};
 use crate::config::{Config, Overrides};
 use crate::modules;
+use crate::net::local::Local;
 use crate::net::{Security, Server, Tls, certificates};
 use crate::router::Router;
 use crate::store::{Store, Ticket};
+use jid::BareJid;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 
@@ -24,8 +26,9 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Runs the appliance until a signal or a failure ends it.
 pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError> {
     let mut signals = Signals::new().map_err(|error| ServerError::new(format!("signals cannot be caught: {error}")))?;
-    let (server, hub, control) = start(config, overrides)?;
+    let (server, hub, control, account) = start(config, overrides)?;
     let store = hub.store.clone();
+    let mut collector = hub.start_collector(account.clone());
     let service: Arc<dyn Service> = hub.clone();
     let background = [
         tokio::spawn(control.serve(service)),
@@ -39,6 +42,10 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
                 Asked::Stop => break Ok(()),
                 Asked::Reload => reload(Arc::clone(&hub)).await,
             },
+            () = hub.collector_changed.notified() => {
+                collector.shutdown().await;
+                collector = hub.start_collector(account.clone());
+            }
             () = failed(&mut committed) => {
                 let why = store.failure().unwrap_or_else(|| "its thread has ended".to_owned());
                 break Err(ServerError::new(format!("the store has failed ({why}): see the log, mend the cause, start again")));
@@ -49,7 +56,7 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
     for task in &background {
         task.abort();
     }
-    goodbye(server, &mut signals).await;
+    goodbye(collector, server, &mut signals).await;
     drop(hub);
     settle(store).await;
     info!("stopped");
@@ -58,7 +65,7 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
 
 /// Everything that can be refused comes before anything is promised; what was made by then is what the next start finds
 /// and uses.
-fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Control), ServerError> {
+fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Control, BareJid), ServerError> {
     let settings = &config.settings;
     let store = Store::open_with(&settings.data, &settings.domain.0, &settings.store_options())?;
     let now = SystemTime::now();
@@ -74,6 +81,7 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
     let server = Server::start(options, router.clone(), store.clone(), Arc::clone(&tls)).map_err(ServerError::new)?;
     let listening = listening(&server);
     let accounts = Accounts::new(store.clone(), router.clone(), orders::account_options(&config, true));
+    let collector = accounts.make_collector()?;
     let welcome = first_start::prepare(&config, &accounts, &listening)?;
     admin::say(&welcome.unwrap_or_default());
     for on in &listening {
@@ -86,11 +94,11 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
         tls,
         router,
         store,
-        accounts,
+        collector_changed: Notify::new(),
         listening,
         started: Instant::now(),
     };
-    Ok((server, Arc::new(hub), control))
+    Ok((server, Arc::new(hub), control, collector))
 }
 
 fn listening(server: &Server) -> Vec<Listening> {
@@ -139,11 +147,15 @@ async fn failed(committed: &mut watch::Receiver<Ticket>) {
     while committed.changed().await.is_ok() {}
 }
 
-/// Ends all streams; a second signal ends the waiting.
-async fn goodbye(server: Server, signals: &mut Signals) {
+/// Ends the collector, so that its watchers hear of it, then all streams; a second signal ends the waiting.
+async fn goodbye(collector: Local, server: Server, signals: &mut Signals) {
     let again = async { while signals.next().await != Asked::Stop {} };
+    let goodbyes = async {
+        collector.shutdown().await;
+        server.shutdown().await;
+    };
     tokio::select! {
-        ended = timeout(GOODBYES_TIME, server.shutdown()) => {
+        ended = timeout(GOODBYES_TIME, goodbyes) => {
             if ended.is_err() {
                 warn!("some clients did not say goodbye in time");
             }

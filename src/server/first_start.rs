@@ -10,13 +10,11 @@ use jid::BareJid;
 /// The name of the first account.
 const ADMIN: &str = "admin";
 
-/// Makes the collector's account; and when there is no admin, one with a password of the system's making. Returns what
-/// to tell the operator then, once.
+/// When there is no admin, makes one with a password of the system's making, and returns what to tell the operator, once.
 ///
 /// # Errors
-/// The store takes no more, or somebody's account has the collector's name.
+/// The store takes no more.
 pub fn prepare(config: &Config, accounts: &Accounts, listening: &[Listening]) -> Result<Option<String>, ServerError> {
-    accounts.make_collector()?;
     let settings = &config.settings;
     let jid = settings.account(ADMIN).map_err(ServerError::new)?;
     let known = accounts.list();

@@ -1,17 +1,24 @@
 //! What the running appliance answers its operator, and what can be changed while it runs.
 
+use super::orders::account_options;
 use super::{ServerError, host};
 use crate::admin::{Accounts, Answer, Listening, Request, Service, StatusReport};
 use crate::config::{Config, Overrides};
 use crate::net::Tls;
 use crate::net::certificates::{self, Certificate};
+use crate::net::local::Local;
 use crate::router::Router;
 use crate::store::Store;
+use jid::BareJid;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
+use tokio::sync::Notify;
 
 /// Days before its end at which a certificate that does not renew itself is complained about.
 const CERTIFICATE_DAYS_MIN: i64 = 14;
+
+/// What takes effect while it runs.
+const AT_ONCE: [&str; 6] = ["tls", "collector", "reboot", "rules", "command", "rule"];
 
 /// The running appliance, as its operator sees it.
 pub struct Hub {
@@ -27,8 +34,8 @@ pub struct Hub {
     pub router: Router,
     /// The store.
     pub store: Store,
-    /// The accounts.
-    pub accounts: Accounts,
+    /// Told when the collector must begin anew.
+    pub collector_changed: Notify,
     /// Where it listens.
     pub listening: Vec<Listening>,
     /// When it started.
@@ -43,12 +50,24 @@ impl Service for Hub {
                 Ok(done) => Answer::Done(done),
                 Err(error) => Answer::Failed(error.to_string()),
             },
-            request => self.accounts.answer(request),
+            request => self.accounts().answer(request),
         }
     }
 }
 
 impl Hub {
+    fn accounts(&self) -> Accounts {
+        let options = account_options(&locked(&self.config), true);
+        Accounts::new(self.store.clone(), self.router.clone(), options)
+    }
+
+    /// The collector as it is configured now.
+    pub fn start_collector(&self, account: BareJid) -> Local {
+        let settings = locked(&self.config).settings.clone();
+        let options = settings.local_options(settings.host(host::name), account);
+        Local::start(options, self.router.clone(), self.store.clone())
+    }
+
     fn status(&self) -> StatusReport {
         let settings = locked(&self.config).settings.clone();
         StatusReport {
@@ -87,19 +106,15 @@ impl Hub {
         let new = Config::load(&self.overrides).map_err(ServerError::new)?;
         self.present(&new)?;
         let mut config = locked(&self.config);
-        let waiting: Vec<&str> = config
-            .settings
-            .changed(&new.settings)
-            .into_iter()
-            .filter(|section| *section != "tls")
-            .collect();
-        config.settings.tls = new.settings.tls;
-        Ok(match waiting.is_empty() {
+        let changed = config.settings.changed(&new.settings);
+        let (now, later): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|section| AT_ONCE.contains(section));
+        config.settings.adopt(new.settings);
+        if now.iter().any(|section| *section != "tls") {
+            self.collector_changed.notify_one();
+        }
+        Ok(match later.is_empty() {
             true => "configuration and certificate are in force\n".to_owned(),
-            false => format!(
-                "the certificate is in force; a restart is needed for {}\n",
-                waiting.join(", ")
-            ),
+            false => format!("in force, but for what needs a restart: {}\n", later.join(", ")),
         })
     }
 

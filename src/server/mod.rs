@@ -11,7 +11,7 @@ mod orders;
 mod signals;
 
 pub use check::check;
-pub use orders::{Order, order, rename_domain};
+pub use orders::{Order, order, reload, rename_domain};
 
 use crate::config::{Config, Overrides};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};

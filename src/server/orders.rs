@@ -2,7 +2,7 @@
 
 use super::{ServerError, host, private_files};
 use crate::admin::{self, AccountLine, Accounts, Answer, Request};
-use crate::config::{Config, Domain, Watchers};
+use crate::config::{Config, Domain};
 use crate::modules;
 use crate::router::Router;
 use crate::stanza::Role;
@@ -89,6 +89,22 @@ fn line(account: &AccountLine) -> String {
         + "\n"
 }
 
+/// Lets the running appliance read configuration and certificates again.
+///
+/// # Errors
+/// It does not run; or what it read is wrong, and changed nothing.
+pub fn reload(config: &Config) -> Result<String, ServerError> {
+    match admin::ask(&config.settings.data, &Request::Reload)? {
+        Some(Answer::Done(done)) => Ok(done),
+        Some(Answer::Failed(why)) => Err(ServerError(why)),
+        Some(_) => Err(ServerError("the appliance that runs is of another version".to_owned())),
+        None => Err(ServerError(format!(
+            "no appliance runs on the data in {}",
+            config.settings.data.display()
+        ))),
+    }
+}
+
 /// Gives the store another domain.
 ///
 /// # Errors
@@ -117,10 +133,7 @@ fn open(config: &Config) -> Result<Accounts, admin::AdminError> {
 pub(super) fn account_options(config: &Config, running: bool) -> admin::Options {
     admin::Options {
         host: config.settings.host(host::name),
-        watchers: match &config.settings.collector.watchers {
-            Watchers::All => None,
-            Watchers::Only(jids) => Some(jids.clone()),
-        },
+        watchers: config.settings.watchers(),
         policy: store::Policy {
             scram: config.settings.sasl.has_scram(),
         },
