@@ -1,3 +1,5 @@
+//! Times, rates and numbers of connections.
+
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(300);

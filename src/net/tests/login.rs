@@ -1,3 +1,5 @@
+//! Logging in over real TLS: channel binding, direct TLS, failures.
+
 use super::*;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};

@@ -1,3 +1,5 @@
+//! Bound sessions over real sockets: order, ends, violations.
+
 use super::*;
 use crate::router::{Addressee, Context, Iq, IqRoute};
 use crate::stanza::StanzaError;

@@ -1,3 +1,5 @@
+//! SASL on the receiving side.
+
 use super::*;
 use crate::stream::{Mechanism, ScramHash};
 

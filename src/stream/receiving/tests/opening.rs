@@ -1,3 +1,5 @@
+//! Headers and STARTTLS on the receiving side.
+
 use super::*;
 
 /// The id in a header of ours.

@@ -1,3 +1,5 @@
+//! Resource binding and stanzas on the receiving side.
+
 use super::*;
 use crate::stream::Condition;
 use bytes::Bytes;

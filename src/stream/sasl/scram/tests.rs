@@ -1,3 +1,5 @@
+//! SCRAM against the vectors of RFC 5802 and RFC 7677, and against hostile clients.
+
 use super::*;
 
 /// SaltedPassword: PBKDF2 of one block (RFC 5802 section 2.2).
