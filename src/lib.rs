@@ -9,6 +9,9 @@
 pub mod admin;
 pub mod collector;
 pub mod config;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod modules;
 pub mod monitor;
 pub mod net;

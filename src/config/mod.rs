@@ -5,6 +5,8 @@
 
 mod document;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod limits;
 mod rooms;
 mod rows;

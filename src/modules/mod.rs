@@ -17,6 +17,8 @@ mod version;
 use crate::router::Module;
 
 pub use disco::server_capabilities;
+#[cfg(any(test, fuzzing))]
+pub(crate) use pubsub::fuzz;
 
 /// Every module, in the order in which hooks run: capabilities before what acts on them, offline messages last, when
 /// nobody else has taken them. Where no hook is shared the order is that of the names.

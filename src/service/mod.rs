@@ -6,5 +6,7 @@ pub mod conversation;
 pub mod disco;
 mod field;
 pub mod form;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod report;
 pub mod session;

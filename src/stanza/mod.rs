@@ -3,6 +3,8 @@
 //! Envelopes are read from the frame's head, never with xmpp-parsers' types, which refuse what a server must relay.
 
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod ns;
 mod reply;
 mod role;
@@ -103,13 +105,14 @@ impl Stanza {
     }
 }
 
-/// Parses and prepares a JID (RFC 7622 by way of the `jid` crate's profile); a trailing dot of the domain is stripped.
+/// Parses and prepares a JID (RFC 7622 by way of the `jid` crate's profile); a trailing dot of the domain is stripped. A
+/// domain that still ends in one is refused, so that no entity has two names.
 pub fn parse_jid(text: &str) -> Option<Jid> {
     let (bare, resource) = match text.split_once('/') {
         Some((bare, resource)) => (bare, Some(resource)),
         None => (text, None),
     };
-    match (bare.strip_suffix('.'), resource) {
+    let jid = match (bare.strip_suffix('.'), resource) {
         (None, _) => Jid::new(text).ok(),
         (Some(bare), None) => Jid::new(bare).ok(),
         (Some(bare), Some(resource)) => Jid::new(bare)
@@ -118,5 +121,6 @@ pub fn parse_jid(text: &str) -> Option<Jid> {
             .with_resource_str(resource)
             .ok()
             .map(Jid::from),
-    }
+    };
+    jid.filter(|jid| !jid.domain().as_str().ends_with('.'))
 }

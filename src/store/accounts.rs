@@ -30,7 +30,7 @@ pub struct Account {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     role: Role,
     created: DateTime<Utc>,
     #[serde(default)]

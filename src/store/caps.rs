@@ -21,7 +21,7 @@ pub struct CapsHash {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     features: BTreeSet<String>,
     stamp: DateTime<Utc>,
 }

@@ -20,6 +20,8 @@ mod caps;
 mod committer;
 mod directory;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod key;
 mod last_activity;
 mod manifest;

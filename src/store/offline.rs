@@ -106,7 +106,7 @@ fn stamped(stamp: DateTime<Utc>, stanza: &[u8]) -> Vec<u8> {
     [&stamp.timestamp_millis().to_be_bytes(), stanza].concat()
 }
 
-fn message(key: &[u8], payload: &Bytes) -> Option<OfflineMessage> {
+pub(super) fn message(key: &[u8], payload: &Bytes) -> Option<OfflineMessage> {
     let mut parts = Parts::new(key);
     parts.text()?;
     let (stamp, stanza) = payload.split_first_chunk::<8>()?;

@@ -88,7 +88,7 @@ impl<'a> Rosters<'a> {
     }
 }
 
-fn contact(key: &[u8]) -> Option<BareJid> {
+pub(super) fn contact(key: &[u8]) -> Option<BareJid> {
     let mut parts = Parts::new(key);
     parts.text()?;
     BareJid::new(&parts.text()?).ok()

@@ -21,6 +21,8 @@
 mod error;
 mod event;
 mod features;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod header;
 mod options;
 mod random;

@@ -11,6 +11,8 @@
 mod element;
 mod error;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod head;
 mod header;
 mod limits;

@@ -6,6 +6,8 @@
 mod access;
 mod config;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod item;
 mod notification;
 mod owner;

@@ -28,7 +28,7 @@ pub struct PepItem {
 
 /// All of an item but its payload, which lies apart so that counting stays cheap.
 #[derive(Serialize, Deserialize)]
-struct Head {
+pub(in crate::store) struct Head {
     order: u64,
     publisher: String,
     stamp: DateTime<Utc>,

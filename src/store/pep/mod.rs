@@ -4,6 +4,8 @@ mod item;
 mod node;
 
 pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, PepItem, Published};
+#[cfg(any(test, fuzzing))]
+pub(super) use item::Head;
 pub use node::{AccessModel, Affiliation, Node, NodeConfig, Owner, PublishModel, SendLast, Subscribed};
 
 use super::key::{Key, Parts, Table};
@@ -160,7 +162,7 @@ fn payloads(owner: Owner<'_>) -> Key {
 }
 
 /// The last of a key's parts, of which there are so many.
-fn last_part(key: &[u8], count: usize) -> Option<String> {
+pub(super) fn last_part(key: &[u8], count: usize) -> Option<String> {
     let mut parts = Parts::new(key);
     for _ in 1..count {
         parts.text()?;

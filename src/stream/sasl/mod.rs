@@ -6,6 +6,8 @@
 mod authenticated;
 mod channel_binding;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod mechanism;
 pub mod plain;
 pub mod scram;

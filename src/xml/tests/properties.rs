@@ -1,6 +1,7 @@
 //! Properties over generated input.
 
 use super::*;
+use crate::xml::fuzz::read_frame;
 use crate::xml::{CLIENT, Element};
 use minidom::Node;
 use minidom::rxml::{self, Namespace, NcName};
@@ -121,30 +122,6 @@ fn split<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
 }
 
-/// The tree of a frame where it is delivered, by a namespace-aware parser that others wrote.
-fn read_by_rxml(frame: &[u8]) -> Result<Element, String> {
-    let within = [b"<r xmlns='jabber:client'>", frame, b"</r>"].concat();
-    let mut reader = rxml::Reader::new(&within[..]);
-    let mut open: Vec<Element> = Vec::new();
-    while let Some(event) = reader.read().map_err(|error| error.to_string())? {
-        match event {
-            rxml::Event::XmlDeclaration(..) => {}
-            rxml::Event::StartElement(_, (ns, name), attrs) => {
-                let mut element = Element::bare(name.as_str(), ns.as_str());
-                *element.attrs_mut() = attrs;
-                open.push(element);
-            }
-            rxml::Event::Text(_, text) => open.last_mut().unwrap().append_text(text),
-            rxml::Event::EndElement(_) if open.len() == 2 => return Ok(open.pop().unwrap()),
-            rxml::Event::EndElement(_) => {
-                let element = open.pop().unwrap();
-                open.last_mut().unwrap().append_child(element);
-            }
-        }
-    }
-    Err("no element".to_owned())
-}
-
 proptest! {
     // Failures are fixed, not kept.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -191,7 +168,7 @@ proptest! {
         for seen in events([&stream[..]], Limits::AUTHENTICATED) {
             if let Seen::Frame(bytes) = seen {
                 let tree = Frame::parse(bytes.clone(), &Limits::NONE).unwrap().to_element();
-                prop_assert_eq!(read_by_rxml(&bytes), Ok(tree), "{:?}", bytes);
+                prop_assert_eq!(read_frame(&bytes), Ok(tree), "{:?}", bytes);
             }
         }
     }
