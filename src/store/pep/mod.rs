@@ -3,9 +3,9 @@
 mod item;
 mod node;
 
-pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, PepItem, Published};
 #[cfg(any(test, fuzzing))]
 pub(super) use item::Head;
+pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, PepItem, Published};
 pub use node::{AccessModel, Affiliation, Node, NodeConfig, Owner, PublishModel, SendLast, Subscribed};
 
 use super::key::{Key, Parts, Table};

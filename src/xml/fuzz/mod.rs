@@ -9,4 +9,5 @@ pub use readdress::readdress;
 pub use stream_parser::stream_parser;
 pub use writer::writer;
 
+#[cfg(test)]
 pub(super) use oracle::read_frame;
