@@ -123,9 +123,13 @@ fn refuse(session: &Session, stanza: &Stanza, error: &StanzaError) {
     Shared::send(session, &error_reply(stanza, session.jid().as_str(), error));
 }
 
-/// A result or an error: to the resource that asked, or to the server, if it did. Never answered.
+/// A result or an error: to the resource that asked, or to the server, if it did. Never answered. A hosted service
+/// answers as whom it was asked (RFC 6120 section 8.1.2.1 lets `from` be the bare JID; the asker matches by it).
 fn response(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
-    let sender = Sender::session(session);
+    let mut sender = Sender::session(session);
+    if session.answers_for_account() && stanza.frame.attr("from").as_deref() == Some(session.account().as_str()) {
+        sender.jid = session.account();
+    }
     match Target::of(shared.domain(), sender.recipient(stanza)) {
         Target::Server => queries::answer(shared, session, stanza),
         Target::Resource(node, resource) => {
@@ -328,6 +332,28 @@ mod tests {
         assert_eq!(bob.received(), ["iq get <ada/desk query"]);
         ada.send("<iq type='get' id='1' to='bob@@/gone'><query xmlns='urn:x'/></iq>");
         assert_eq!(ada.received(), ["iq error <bob/gone service-unavailable"]);
+    }
+
+    #[test]
+    fn a_hosted_service_answers_as_whom_it_was_asked() {
+        let bench = Bench::new();
+        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+        let query = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+        let answers = |from: &str| {
+            bob.send(&format!("<iq type='result' id='1' to='ada@@/desk'{from}>{query}</iq>"));
+            ada.received()
+        };
+        assert_eq!(
+            answers(" from='bob@@'"),
+            ["iq result <bob/desk query"],
+            "others are stamped"
+        );
+        bob.session.answer_for_account();
+        ada.send(&format!("<iq type='get' id='1' to='bob@@'>{query}</iq>"));
+        assert_eq!(bob.received(), ["iq get <ada/desk query"]);
+        assert_eq!(answers(" from='bob@@'"), ["iq result <bob query"]);
+        assert_eq!(answers(" from='bob@@/desk'"), ["iq result <bob/desk query"]);
+        assert_eq!(answers(""), ["iq result <bob/desk query"]);
     }
 
     #[test]
