@@ -4,7 +4,7 @@ use super::sender::{Sender, Target};
 use super::shared::rope;
 use super::{Addressee, Context, Iq, Session, Shared, queries};
 use crate::stanza::{Condition, IqType, Role, Stanza, StanzaError, error_reply, iq_result, ns};
-use crate::xml::Element;
+use crate::xml::{Address, Element};
 use jid::BareJid;
 use std::sync::Arc;
 
@@ -134,10 +134,24 @@ fn response(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
         Target::Server => queries::answer(shared, session, stanza),
         Target::Resource(node, resource) => {
             if let Some(found) = shared.sessions.find(node, resource) {
-                forward(&sender, stanza, &found);
+                let address = answer_address(&sender, session, stanza);
+                found.sink().push(stanza.frame.deliver(&address, &[], &[]), None);
             }
         }
         Target::Account(_) | Target::Abroad => {}
+    }
+}
+
+/// A hosted service answers as whoever was asked: as itself, or as its account. Clients compare.
+fn answer_address<'a>(sender: &Sender<'a>, session: &'a Session, stanza: &Stanza) -> Address<'a> {
+    let account = session.account().as_str();
+    let as_account = session.answers_for_account() && stanza.frame.attr("from").as_deref() == Some(account);
+    match as_account {
+        true => Address {
+            from: Some(account),
+            ..sender.address()
+        },
+        false => sender.address(),
     }
 }
 
