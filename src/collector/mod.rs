@@ -27,7 +27,7 @@ pub use output::{Finished, Output, Ticket, Work};
 
 use crate::monitor::{Alerts, Memory, Processes, Rule, Snapshot};
 use crate::service::command::{Caller, Command};
-use crate::service::session::{self, Commands, Limits};
+use crate::service::session::{self, Commands};
 use crate::stanza::{
     Condition, ErrorType, IqType, Kind, Role, Stanza, StanzaError, error_reply, iq_result, ns, parse_jid,
 };
@@ -38,7 +38,7 @@ use jid::{BareJid, FullJid, Jid};
 use presence::Face;
 use reply::Reply;
 use run::Bounds;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Refused attempts of all accounts that are audited in a minute; a flood of them must not become a flood of writes.
@@ -51,8 +51,8 @@ pub struct Host {
     pub directory: Arc<dyn Directory>,
     /// What outlives the process.
     pub memory: Arc<dyn Memory>,
-    /// The scanner of processes.
-    pub processes: Arc<Mutex<Processes>>,
+    /// The scanner of processes; whoever holds it may block.
+    pub processes: Arc<tokio::sync::Mutex<Processes>>,
     /// The id of this boot.
     pub boot_id: Option<String>,
     /// Commands that need more than this room has.
@@ -104,13 +104,9 @@ impl Collector {
         let audit = Audit::new(options.audit.clone());
         let mut list = commands::all(&options, &board, &audit, &host);
         list.extend(host.commands);
-        let limits = Limits {
-            time_max: options.command_session_time_max,
-            ..Limits::default()
-        };
         Collector {
             alerts: Alerts::new(rules, events::last_alert(host.memory.as_ref())),
-            commands: Commands::new(list, limits),
+            commands: Commands::new(list, options.command_sessions),
             options,
             jid,
             directory: host.directory,
@@ -210,10 +206,7 @@ impl Collector {
     }
 
     fn bounds(&self) -> Bounds {
-        Bounds {
-            time_max: self.options.command_time_max,
-            output_bytes_max: self.options.command_output_bytes_max,
-        }
+        Bounds::new(&self.options)
     }
 
     /// Subscription requests are answered at once (RFC 6121 section 3.1.4); a session that goes takes its commands along.

@@ -1,5 +1,6 @@
 //! The collector's settings.
 
+use crate::service::session;
 use crate::stanza::Role;
 use jid::BareJid;
 use std::path::PathBuf;
@@ -20,17 +21,21 @@ pub struct Options {
     pub shell: Vec<ShellCommand>,
     /// Time limit of one run.
     pub command_time_max: Duration,
-    /// Bytes kept of each of stdout and stderr.
+    /// Bytes kept of each of stdout and stderr; never more than a mebibyte, for the answer is one stanza.
     pub command_output_bytes_max: usize,
-    /// How long a command's session waits for the next stage.
-    pub command_session_time_max: Duration,
+    /// Programs at once.
+    pub commands_parallel_max: usize,
+    /// Programs that one account may start in a minute.
+    pub commands_per_minute_max: usize,
+    /// Command sessions: their number, and how long one waits for the next stage.
+    pub command_sessions: session::Limits,
     /// Where the audit log is written.
     pub audit: PathBuf,
 }
 
 impl Options {
-    /// The defaults: no reboot, no shell command; runs of up to 30 s, 64 KiB of output each; sessions of 5 minutes;
-    /// operators and admins are told of alerts by chat.
+    /// The defaults: no reboot, no shell command; runs of up to 30 s, 64 KiB of output each, two at once, ten a minute and
+    /// account; operators and admins are told of alerts by chat.
     pub fn new(host: impl Into<String>, audit: impl Into<PathBuf>) -> Options {
         Options {
             host: host.into(),
@@ -40,7 +45,9 @@ impl Options {
             shell: Vec::new(),
             command_time_max: Duration::from_secs(30),
             command_output_bytes_max: 64 * 1024,
-            command_session_time_max: Duration::from_secs(5 * 60),
+            commands_parallel_max: 2,
+            commands_per_minute_max: 10,
+            command_sessions: session::Limits::default(),
             audit: audit.into(),
         }
     }

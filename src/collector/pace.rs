@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Programs at once.
-const PARALLEL_MAX: usize = 2;
-/// Starts of one account in a [`WINDOW`].
-const STARTS_MAX: usize = 10;
+/// Starts are counted over this time.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// The bounds and what has been used of them. An account is forgotten a minute after its last start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
+    parallel_max: usize,
+    starts_max: usize,
     running: Arc<AtomicUsize>,
     starts: Mutex<BTreeMap<BareJid, Vec<Duration>>>,
 }
@@ -31,6 +30,16 @@ impl Drop for Permit {
 }
 
 impl Pace {
+    /// So many programs at once, so many starts of one account in a minute.
+    pub(super) fn new(parallel_max: usize, starts_max: usize) -> Pace {
+        Pace {
+            parallel_max,
+            starts_max,
+            running: Arc::default(),
+            starts: Mutex::default(),
+        }
+    }
+
     /// Lets an account start one program.
     ///
     /// # Errors
@@ -41,19 +50,19 @@ impl Pace {
             times.retain(|time| now.saturating_sub(*time) < WINDOW);
             !times.is_empty()
         });
-        if starts.get(account).map_or(0, Vec::len) >= STARTS_MAX {
+        if starts.get(account).map_or(0, Vec::len) >= self.starts_max {
             return Err(constraint(
-                "You have started ten programs within a minute. Wait a little.",
+                "You have started too many programs within a minute. Wait a little.",
             ));
         }
         let taken = self
             .running
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |running| {
-                (running < PARALLEL_MAX).then_some(running + 1)
+                (running < self.parallel_max).then_some(running + 1)
             });
         if taken.is_err() {
             return Err(constraint(
-                "Two programs are running already. Wait until one has ended.",
+                "Enough programs are running already. Wait until one has ended.",
             ));
         }
         starts.entry(account.clone()).or_default().push(now);
@@ -71,7 +80,7 @@ mod tests {
 
     #[test]
     fn m11_two_at_once_and_ten_a_minute() {
-        let pace = Pace::default();
+        let pace = Pace::new(2, 10);
         let (op, boss): (BareJid, BareJid) = (
             "op@m.example".parse().expect("JID"),
             "boss@m.example".parse().expect("JID"),

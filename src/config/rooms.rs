@@ -7,6 +7,7 @@ use crate::collector::{self, RebootOptions};
 use crate::monitor::{Rule, default_rules};
 use crate::net::certificates::{self, Files};
 use crate::net::{self, AdmissionLimits, Rate, Security, Times, local};
+use crate::service::session;
 use crate::stream::{self, Mechanism};
 use crate::{router, store, xml};
 use bytes::Bytes;
@@ -153,7 +154,13 @@ impl Settings {
                 .collect(),
             command_time_max: self.limits.command_time.get(),
             command_output_bytes_max: self.limits.command_output.get(),
-            command_session_time_max: self.limits.command_session_time.get(),
+            commands_parallel_max: self.limits.command_parallel.get(),
+            commands_per_minute_max: self.limits.command_per_minute.get(),
+            command_sessions: session::Limits {
+                account_max: self.limits.command_sessions_per_account.get(),
+                total_max: self.limits.command_sessions.get(),
+                time_max: self.limits.command_session_time.get(),
+            },
             ..collector::Options::new(host, self.data.join(AUDIT))
         }
     }

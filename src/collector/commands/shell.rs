@@ -36,11 +36,8 @@ impl Shell {
             commands: options.shell.clone(),
             // A role of collector would let remote collectors command.
             role: role.max(Role::Viewer),
-            bounds: Bounds {
-                time_max: options.command_time_max,
-                output_bytes_max: options.command_output_bytes_max,
-            },
-            pace: Pace::default(),
+            bounds: Bounds::new(options),
+            pace: Pace::new(options.commands_parallel_max, options.commands_per_minute_max),
             audit,
         })
     }

@@ -4,7 +4,8 @@ use crate::monitor::{Process, Processes};
 use crate::service::command::{Command, Request, Step};
 use crate::service::report::{Report, Table};
 use crate::stanza::{Condition, Role, StanzaError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// Processes shown.
 const COUNT: usize = 15;
@@ -40,8 +41,9 @@ impl Command for Top {
     fn step(&self, _request: &Request<'_>) -> Result<Step, StanzaError> {
         let processes = self.processes.clone();
         Ok(Step::Run(Box::pin(async move {
-            let scan = move || processes.lock().unwrap_or_else(PoisonError::into_inner).top(COUNT);
-            let list = tokio::task::spawn_blocking(scan).await;
+            // One scan at a time, and only that one takes a thread; who waited is given the same list.
+            let mut processes = processes.lock_owned().await;
+            let list = tokio::task::spawn_blocking(move || processes.top(COUNT)).await;
             list.map(|list| report(&list))
                 .map_err(|_| Condition::InternalServerError.into())
         })))

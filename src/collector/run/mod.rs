@@ -3,6 +3,7 @@
 //! The program leads a process group of its own, so that what it starts ends with it. A descendant that leaves the
 //! group (setsid) is out of reach: it is left behind, and its output is not waited for.
 
+use super::Options;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -25,6 +26,8 @@ const ENVIRONMENT: [(&str, &str); 2] = [
 const GRACE: Duration = Duration::from_secs(5);
 /// How long pipes are read after their program has gone.
 const LINGER: Duration = Duration::from_secs(1);
+/// Whatever is configured, more than this is never kept: the answer is one stanza.
+const OUTPUT_BYTES_CEILING: usize = 1 << 20;
 /// Lines kept of an output: each becomes an element.
 const LINES_MAX: usize = 1_500;
 
@@ -35,6 +38,16 @@ pub(super) struct Bounds {
     pub time_max: Duration,
     /// Bytes kept of each of stdout and stderr, as they will be escaped.
     pub output_bytes_max: usize,
+}
+
+impl Bounds {
+    /// As configured.
+    pub(super) fn new(options: &Options) -> Bounds {
+        Bounds {
+            time_max: options.command_time_max,
+            output_bytes_max: options.command_output_bytes_max.min(OUTPUT_BYTES_CEILING),
+        }
+    }
 }
 
 /// One captured stream, fit for XML.

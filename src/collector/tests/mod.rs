@@ -7,6 +7,7 @@ mod telling;
 use super::*;
 use crate::monitor::{Node, Snapshot, Statistic, default_rules, group};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 const FULL: &str = "monitor@mon.example/watchpost";

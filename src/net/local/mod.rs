@@ -8,7 +8,7 @@ mod sampling;
 
 use crate::collector::{self, Collector, Finished, Host, Output, Ticket, Work};
 use crate::monitor::{Memory, Processes, Rule, boot_id};
-use crate::router::{Router, Session, Sink};
+use crate::router::{Closing, Router, Session, Sink};
 use crate::service::command::{Command, Job};
 use crate::service::report::Report;
 use crate::stanza::{Condition, Role, StanzaError};
@@ -19,9 +19,9 @@ use jid::BareJid;
 use sampling::Sampling;
 use std::collections::HashMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -201,8 +201,10 @@ impl Drive {
             tokio::select! {
                 _ = stopping.changed() => break Ended::Stopped,
                 () = sink.ready(), if !waits => {
-                    if sink.closing().is_some() {
-                        break Ended::Stopped;
+                    match sink.closing() {
+                        None => {}
+                        Some(Closing::SystemShutdown) => break Ended::Stopped,
+                        Some(_) => break Ended::Lost("the router ended it"),
                     }
                     waits = self.drain(&sink, *committed.borrow_and_update());
                 }
@@ -308,3 +310,6 @@ async fn until(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
