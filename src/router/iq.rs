@@ -123,13 +123,9 @@ fn refuse(session: &Session, stanza: &Stanza, error: &StanzaError) {
     Shared::send(session, &error_reply(stanza, session.jid().as_str(), error));
 }
 
-/// A result or an error: to the resource that asked, or to the server, if it did. Never answered. A hosted service
-/// answers as whom it was asked (RFC 6120 section 8.1.2.1 lets `from` be the bare JID; the asker matches by it).
+/// A result or an error: to the resource that asked, or to the server, if it did. Never answered.
 fn response(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
-    let mut sender = Sender::session(session);
-    if session.answers_for_account() && stanza.frame.attr("from").as_deref() == Some(session.account().as_str()) {
-        sender.jid = session.account();
-    }
+    let sender = Sender::session(session);
     match Target::of(shared.domain(), sender.recipient(stanza)) {
         Target::Server => queries::answer(shared, session, stanza),
         Target::Resource(node, resource) => {
@@ -142,7 +138,8 @@ fn response(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
     }
 }
 
-/// A hosted service answers as whoever was asked: as itself, or as its account. Clients compare.
+/// A hosted service answers as whoever was asked: as itself, or as its account (RFC 6120 section 8.1.2.1 lets `from` be
+/// the bare JID). Clients compare.
 fn answer_address<'a>(sender: &Sender<'a>, session: &'a Session, stanza: &Stanza) -> Address<'a> {
     let account = session.account().as_str();
     let as_account = session.answers_for_account() && stanza.frame.attr("from").as_deref() == Some(account);
