@@ -495,7 +495,7 @@ async fn watch_web1(web1: &mut support::Client, client: &mut User) {
     assert_eq!(statuses(&presence), "OK");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_dead_server_is_unavailable() {
     let server = server("");
     let mut client = client(&server).await;
