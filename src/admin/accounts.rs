@@ -209,7 +209,7 @@ mod tests {
         let options = router::Options {
             domain: "mon.example".to_owned(),
             resources_max: 10,
-            roster_items_max: 1_000,
+            roster: crate::roster::Limits::DEFAULT,
         };
         let router = Router::new(options, store.clone(), crate::modules::all());
         let policy = Policy { scram: false };

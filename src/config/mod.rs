@@ -166,6 +166,8 @@ message = "disk full"
         let limits = Limits::default();
         assert_eq!(limits.xml_before_login(), xml::Limits::BEFORE_AUTHENTICATION);
         assert_eq!(limits.xml(), xml::Limits::AUTHENTICATED);
+        assert_eq!(limits.store(), crate::store::Limits::DEFAULT);
+        assert_eq!(limits.roster(), crate::roster::Limits::DEFAULT);
         assert_eq!(parse(""), Settings::default());
     }
 

@@ -9,7 +9,7 @@ use crate::net::certificates::{self, Files};
 use crate::net::{self, AdmissionLimits, Rate, Security, Times, local};
 use crate::service::session;
 use crate::stream::{self, Mechanism};
-use crate::{router, store, xml};
+use crate::{roster, router, store, xml};
 use bytes::Bytes;
 use jid::BareJid;
 use std::net::{IpAddr, SocketAddr};
@@ -45,6 +45,7 @@ impl Settings {
     pub fn store_options(&self) -> store::Options {
         store::Options {
             free_bytes_min: self.limits.free_disk.0.map_or(0, |size| size.0),
+            limits: self.limits.store(),
             ..store::Options::default()
         }
     }
@@ -54,7 +55,7 @@ impl Settings {
         router::Options {
             domain: self.domain.0.clone(),
             resources_max: self.limits.resources.get(),
-            roster_items_max: self.limits.roster_items.get(),
+            roster: self.limits.roster(),
         }
     }
 
@@ -207,6 +208,31 @@ impl Sasl {
 }
 
 impl Limits {
+    /// What one account, node or cache may hold.
+    pub fn store(&self) -> store::Limits {
+        store::Limits {
+            offline_messages_max: self.offline_messages.get(),
+            offline_bytes_max: self.offline_size.get(),
+            offline_time_max: self.offline_time.get(),
+            account_nodes_max: self.pep_nodes.get(),
+            account_bytes_max: self.pep_size.get(),
+            items_max: self.pep_items.get(),
+            item_bytes_max: self.pep_item_size.get(),
+            caps_max: self.caps_cache.get(),
+        }
+    }
+
+    /// Bounds on each roster.
+    pub fn roster(&self) -> roster::Limits {
+        roster::Limits {
+            items_max: self.roster_items.get(),
+            name_bytes_max: self.roster_name_size.get(),
+            groups_max: self.roster_groups.get(),
+            group_bytes_max: self.roster_group_size.get(),
+            requests_max: self.pending_subscriptions.get(),
+        }
+    }
+
     fn admission(&self) -> AdmissionLimits {
         AdmissionLimits {
             connections_max: self.connections.get(),

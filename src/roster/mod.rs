@@ -8,14 +8,31 @@ use jid::BareJid;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Bytes in an item's name.
-pub const NAME_BYTES_MAX: usize = 256;
-/// Bytes in a group's name.
-pub const GROUP_BYTES_MAX: usize = 256;
-/// Groups of one item.
-pub const GROUPS_MAX: usize = 32;
-/// Inbound subscription requests that wait for an answer, per account; what comes beyond them is ignored.
-pub const REQUESTS_MAX: usize = 50;
+/// Bounds on one roster; `usize::MAX` is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Items that clients see.
+    pub items_max: usize,
+    /// Bytes in an item's name.
+    pub name_bytes_max: usize,
+    /// Groups of one item.
+    pub groups_max: usize,
+    /// Bytes in a group's name.
+    pub group_bytes_max: usize,
+    /// Inbound subscription requests that wait for an answer; what comes beyond them is ignored.
+    pub requests_max: usize,
+}
+
+impl Limits {
+    /// 1000 items, names of 256 bytes, 32 groups of 256 bytes, 50 requests.
+    pub const DEFAULT: Limits = Limits {
+        items_max: 1_000,
+        name_bytes_max: 256,
+        groups_max: 32,
+        group_bytes_max: 256,
+        requests_max: 50,
+    };
+}
 
 /// One contact.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +61,10 @@ pub struct Roster {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// `not-acceptable`
-    #[error("the name is longer than {NAME_BYTES_MAX} bytes")]
+    #[error("the name is too long")]
     NameTooLong,
     /// `not-acceptable`
-    #[error("a group's name is longer than {GROUP_BYTES_MAX} bytes")]
+    #[error("a group's name is too long")]
     GroupTooLong,
     /// `not-acceptable`
     #[error("a group's name is empty")]
@@ -56,7 +73,7 @@ pub enum Refusal {
     #[error("a group is named twice")]
     GroupTwice,
     /// `resource-constraint`
-    #[error("an item has more than {GROUPS_MAX} groups")]
+    #[error("the item has too many groups")]
     TooManyGroups,
     /// `resource-constraint`
     #[error("the roster is full")]
@@ -126,11 +143,11 @@ impl Roster {
         contact: &BareJid,
         name: Option<String>,
         groups: Vec<String>,
-        items_max: usize,
+        limits: &Limits,
     ) -> Result<(), Refusal> {
-        check(name.as_deref(), &groups)?;
+        check(name.as_deref(), &groups, limits)?;
         let known = self.items.get(contact).is_some_and(|item| item.listed);
-        if !known && self.listed().count() >= items_max {
+        if !known && self.listed().count() >= limits.items_max {
             return Err(Refusal::TooManyItems);
         }
         let item = self.items.entry(contact.clone()).or_default();
@@ -157,7 +174,7 @@ impl Roster {
 
     /// Runs a subscription stanza to (outbound) or from (inbound) a contact through appendix A, keeps the outcome, and
     /// returns it. A new item that only an outbound stanza makes (RFC 6121 sections 3.1.2 and 3.4.2) counts towards
-    /// `items_max`; a request beyond [`REQUESTS_MAX`] leaves no trace.
+    /// [`Limits::items_max`]; a request beyond [`Limits::requests_max`] leaves no trace.
     ///
     /// # Errors
     /// [`Refusal::TooManyItems`] for outbound stanzas alone.
@@ -166,16 +183,16 @@ impl Roster {
         contact: &BareJid,
         direction: Direction,
         request: Request,
-        items_max: usize,
+        limits: &Limits,
     ) -> Result<Transition, Refusal> {
         let before = self.items.get(contact).cloned().unwrap_or_default();
         let mut outcome = transition(before.state, direction, request);
         let asks = outcome.state.pending_in && !before.state.pending_in;
-        if asks && self.pending_in().count() >= REQUESTS_MAX {
+        if asks && self.pending_in().count() >= limits.requests_max {
             return Ok(Transition::ignored(before.state));
         }
         let listed = before.listed || outcome.push;
-        if listed && !before.listed && direction == Direction::Outbound && self.listed().count() >= items_max {
+        if listed && !before.listed && direction == Direction::Outbound && self.listed().count() >= limits.items_max {
             return Err(Refusal::TooManyItems);
         }
         outcome.push = outcome.push && listed;
@@ -193,17 +210,17 @@ impl Roster {
     }
 }
 
-fn check(name: Option<&str>, groups: &[String]) -> Result<(), Refusal> {
-    if name.is_some_and(|name| name.len() > NAME_BYTES_MAX) {
+fn check(name: Option<&str>, groups: &[String], limits: &Limits) -> Result<(), Refusal> {
+    if name.is_some_and(|name| name.len() > limits.name_bytes_max) {
         return Err(Refusal::NameTooLong);
     }
-    if groups.len() > GROUPS_MAX {
+    if groups.len() > limits.groups_max {
         return Err(Refusal::TooManyGroups);
     }
     for (index, group) in groups.iter().enumerate() {
         match group.len() {
             0 => return Err(Refusal::GroupEmpty),
-            bytes if bytes > GROUP_BYTES_MAX => return Err(Refusal::GroupTooLong),
+            bytes if bytes > limits.group_bytes_max => return Err(Refusal::GroupTooLong),
             _ if groups[..index].contains(group) => return Err(Refusal::GroupTwice),
             _ => {}
         }
@@ -215,6 +232,13 @@ fn check(name: Option<&str>, groups: &[String]) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
+    fn of(items_max: usize) -> Limits {
+        Limits {
+            items_max,
+            ..Limits::DEFAULT
+        }
+    }
+
     fn contact(name: &str) -> BareJid {
         BareJid::new(&format!("{name}@mon.example")).unwrap()
     }
@@ -223,7 +247,7 @@ mod tests {
     fn a_request_from_a_stranger_is_noted_without_a_roster_item() {
         let mut roster = Roster::default();
         let outcome = roster
-            .apply(&contact("a"), Direction::Inbound, Request::Subscribe, 10)
+            .apply(&contact("a"), Direction::Inbound, Request::Subscribe, &of(10))
             .unwrap();
         assert!(outcome.pass && !outcome.push);
         assert_eq!(roster.listed().count(), 0);
@@ -231,7 +255,7 @@ mod tests {
         assert_eq!(roster.version(), 0);
         // Withdrawn: nothing is left of it.
         let outcome = roster
-            .apply(&contact("a"), Direction::Inbound, Request::Unsubscribe, 10)
+            .apply(&contact("a"), Direction::Inbound, Request::Unsubscribe, &of(10))
             .unwrap();
         assert!(outcome.pass && !outcome.push);
         assert_eq!(roster, Roster::default());
@@ -241,10 +265,10 @@ mod tests {
     fn approving_a_stranger_creates_the_item() {
         let mut roster = Roster::default();
         roster
-            .apply(&contact("a"), Direction::Inbound, Request::Subscribe, 10)
+            .apply(&contact("a"), Direction::Inbound, Request::Subscribe, &of(10))
             .unwrap();
         let outcome = roster
-            .apply(&contact("a"), Direction::Outbound, Request::Subscribed, 10)
+            .apply(&contact("a"), Direction::Outbound, Request::Subscribed, &of(10))
             .unwrap();
         assert!(outcome.pass && outcome.push);
         assert_eq!(roster.listed().count(), 1);
@@ -255,12 +279,14 @@ mod tests {
     #[test]
     fn s08_requests_beyond_the_limit_leave_no_trace() {
         let mut roster = Roster::default();
-        for number in 0..REQUESTS_MAX + 10 {
+        for number in 0..Limits::DEFAULT.requests_max + 10 {
             let from = contact(&format!("a{number}"));
-            let outcome = roster.apply(&from, Direction::Inbound, Request::Subscribe, 10).unwrap();
-            assert_eq!(outcome.pass, number < REQUESTS_MAX);
+            let outcome = roster
+                .apply(&from, Direction::Inbound, Request::Subscribe, &of(10))
+                .unwrap();
+            assert_eq!(outcome.pass, number < Limits::DEFAULT.requests_max);
         }
-        assert_eq!(roster.pending_in().count(), REQUESTS_MAX);
+        assert_eq!(roster.pending_in().count(), Limits::DEFAULT.requests_max);
     }
 
     #[test]
@@ -272,23 +298,25 @@ mod tests {
         let twice = vec!["g".to_owned(), "g".to_owned()];
         let a = contact("a");
         assert_eq!(
-            roster.set(&a, Some(long.clone()), vec![], 10),
+            roster.set(&a, Some(long.clone()), vec![], &of(10)),
             Err(Refusal::NameTooLong)
         );
-        assert_eq!(roster.set(&a, None, group(&long), 10), Err(Refusal::GroupTooLong));
-        assert_eq!(roster.set(&a, None, group(""), 10), Err(Refusal::GroupEmpty));
-        assert_eq!(roster.set(&a, None, many, 10), Err(Refusal::TooManyGroups));
-        assert_eq!(roster.set(&a, None, twice, 10), Err(Refusal::GroupTwice));
-        assert_eq!(roster.set(&a, None, vec![], 0), Err(Refusal::TooManyItems));
+        assert_eq!(roster.set(&a, None, group(&long), &of(10)), Err(Refusal::GroupTooLong));
+        assert_eq!(roster.set(&a, None, group(""), &of(10)), Err(Refusal::GroupEmpty));
+        assert_eq!(roster.set(&a, None, many, &of(10)), Err(Refusal::TooManyGroups));
+        assert_eq!(roster.set(&a, None, twice, &of(10)), Err(Refusal::GroupTwice));
+        assert_eq!(roster.set(&a, None, vec![], &of(0)), Err(Refusal::TooManyItems));
         assert_eq!(
-            roster.apply(&a, Direction::Outbound, Request::Subscribe, 0),
+            roster.apply(&a, Direction::Outbound, Request::Subscribe, &of(0)),
             Err(Refusal::TooManyItems)
         );
         assert_eq!(roster, Roster::default());
         // A full roster can still be edited and answer requests.
-        roster.set(&a, None, vec![], 1).unwrap();
-        roster.set(&a, Some("A".into()), group("g"), 1).unwrap();
-        roster.apply(&a, Direction::Outbound, Request::Subscribe, 1).unwrap();
+        roster.set(&a, None, vec![], &of(1)).unwrap();
+        roster.set(&a, Some("A".into()), group("g"), &of(1)).unwrap();
+        roster
+            .apply(&a, Direction::Outbound, Request::Subscribe, &of(1))
+            .unwrap();
         assert_eq!(roster.listed().count(), 1);
     }
 
@@ -296,9 +324,13 @@ mod tests {
     fn s07_a_set_leaves_the_subscription_alone() {
         let mut roster = Roster::default();
         let a = contact("a");
-        roster.apply(&a, Direction::Outbound, Request::Subscribe, 10).unwrap();
+        roster
+            .apply(&a, Direction::Outbound, Request::Subscribe, &of(10))
+            .unwrap();
         let state = roster.state(&a);
-        roster.set(&a, Some("Ada".into()), vec!["Friends".into()], 10).unwrap();
+        roster
+            .set(&a, Some("Ada".into()), vec!["Friends".into()], &of(10))
+            .unwrap();
         assert_eq!(roster.state(&a), state);
         assert!(state.pending_out);
         let removed = roster.remove(&a).unwrap();

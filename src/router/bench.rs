@@ -96,7 +96,10 @@ fn router_over(store: &Store, modules: Vec<Box<dyn Module>>) -> Router {
     let options = Options {
         domain: DOMAIN.to_owned(),
         resources_max: 3,
-        roster_items_max: 20,
+        roster: crate::roster::Limits {
+            items_max: 20,
+            ..crate::roster::Limits::DEFAULT
+        },
     };
     Router::new(options, store.clone(), modules)
 }

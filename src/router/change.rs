@@ -6,7 +6,7 @@
 
 use super::rosters::refused_by_store;
 use super::{Session, Shared, presence};
-use crate::roster::{Direction, Item, Refusal, Request, Roster, State, Subscription};
+use crate::roster::{Direction, Item, Limits, Refusal, Request, Roster, State, Subscription};
 use crate::stanza::StanzaError;
 use crate::store::{Batch, Ticket};
 use crate::xml::{Build, CLIENT, Rope, element};
@@ -57,9 +57,8 @@ impl<'a> Change<'a> {
     /// # Errors
     /// When the roster is full.
     pub fn request(&mut self, request: Request, stanza: Rope) -> Result<(), Refusal> {
-        let items_max = self.shared.options.roster_items_max;
         let roster = &mut self.user.roster;
-        let outcome = roster.apply(&self.with, Direction::Outbound, request, items_max)?;
+        let outcome = roster.apply(&self.with, Direction::Outbound, request, &self.shared.options.roster)?;
         self.user.push |= outcome.push;
         self.sent = Some((request, stanza));
         if outcome.pass {
@@ -73,8 +72,9 @@ impl<'a> Change<'a> {
     /// # Errors
     /// Those of section 2.3.3.
     pub fn set(&mut self, name: Option<String>, groups: Vec<String>) -> Result<(), Refusal> {
-        let items_max = self.shared.options.roster_items_max;
-        self.user.roster.set(&self.with, name, groups, items_max)?;
+        self.user
+            .roster
+            .set(&self.with, name, groups, &self.shared.options.roster)?;
         self.user.push = true;
         Ok(())
     }
@@ -133,9 +133,10 @@ impl<'a> Change<'a> {
         let Some(contact) = &mut self.contact else {
             return;
         };
-        if let Some(reply) = contact.receive(&self.user.account, request) {
+        let limits = &self.shared.options.roster;
+        if let Some(reply) = contact.receive(&self.user.account, request, limits) {
             // An answer is never answered: only requests are.
-            self.user.receive(&self.with, reply);
+            self.user.receive(&self.with, reply, limits);
         }
     }
 
@@ -225,8 +226,8 @@ impl Party {
 
     /// A stanza from the other one; returns what the server answers it at once. Only outbound stanzas can be refused,
     /// so that a refusal here has no effect.
-    fn receive(&mut self, with: &BareJid, request: Request) -> Option<Request> {
-        let outcome = self.roster.apply(with, Direction::Inbound, request, usize::MAX).ok()?;
+    fn receive(&mut self, with: &BareJid, request: Request, limits: &Limits) -> Option<Request> {
+        let outcome = self.roster.apply(with, Direction::Inbound, request, limits).ok()?;
         self.push |= outcome.push;
         if outcome.pass {
             self.told.push(request);

@@ -61,8 +61,8 @@ pub struct Options {
     pub domain: String,
     /// Resources per account (RFC 6120 section 7.7.2.2).
     pub resources_max: usize,
-    /// Roster items per account.
-    pub roster_items_max: usize,
+    /// Bounds on each roster.
+    pub roster: crate::roster::Limits,
 }
 
 /// Why a session's stream must end: `net/` maps it to a stream error.

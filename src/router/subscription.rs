@@ -118,7 +118,7 @@ pub(super) fn remind(shared: &Shared, session: &Session) {
 #[cfg(test)]
 mod tests {
 
-    use crate::roster::REQUESTS_MAX;
+    use crate::roster::Limits;
     use crate::router::bench::{Bench, Client, account};
     use crate::router::change::REQUEST_BYTES_MAX;
     use crate::router::{Context, Module};
@@ -259,13 +259,16 @@ mod tests {
         bench.router.tick(start + Duration::from_secs(60));
         presence(&ada, "subscribe", "bob");
         assert!(ada.received().is_empty());
-        for number in 0..REQUESTS_MAX + 5 {
+        for number in 0..Limits::DEFAULT.requests_max + 5 {
             let name = format!("u{number}");
             let role = crate::stanza::Role::Viewer;
             bench.store.accounts().add_without_credentials(&name, role).unwrap();
             presence(&bench.connect(&format!("{name}/x")), "subscribe", "bob");
         }
-        assert_eq!(bench.store.rosters().requests("bob").len(), REQUESTS_MAX);
+        assert_eq!(
+            bench.store.rosters().requests("bob").len(),
+            Limits::DEFAULT.requests_max
+        );
     }
 
     #[test]

@@ -6,8 +6,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Capabilities kept; the oldest goes when another comes.
-const CAPS_MAX: usize = 1000;
 /// Bytes of all features of one.
 const FEATURES_BYTES_MAX: usize = 16 << 10;
 
@@ -42,7 +40,7 @@ impl<'a> Caps<'a> {
         self.store.get_json::<Record>(&key(hash)).map(|record| record.features)
     }
 
-    /// Remembers what a hash stands for.
+    /// Remembers what a hash stands for. Beyond the limit the oldest goes.
     ///
     /// # Errors
     /// [`StoreError::Limit`] for more than 16 KiB of features, or as [`Store::submit`].
@@ -56,7 +54,7 @@ impl<'a> Caps<'a> {
             let mut known = self.store.scan_json::<Record>(&Key::new(Table::Caps));
             known.retain(|(known, _)| known != key(hash).as_bytes());
             known.sort_by_key(|(_, record)| record.stamp);
-            let excess = (known.len() + 1).saturating_sub(CAPS_MAX);
+            let excess = (known.len() + 1).saturating_sub(self.store.limits().caps_max.max(1));
             for (oldest, _) in known.into_iter().take(excess) {
                 batch.delete_raw(oldest);
             }
@@ -73,6 +71,7 @@ fn key(hash: &CapsHash) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Limits;
     use super::super::tests::{Scratch, days};
     use super::*;
 
@@ -100,12 +99,15 @@ mod tests {
             batch.put_json(key(&hash(number)), &record);
             store.submit(batch).unwrap();
         };
-        (1..CAPS_MAX).for_each(fill);
-        store.caps().put(&hash(CAPS_MAX), features.clone(), days(9)).unwrap();
+        (1..Limits::DEFAULT.caps_max).for_each(fill);
+        store
+            .caps()
+            .put(&hash(Limits::DEFAULT.caps_max), features.clone(), days(9))
+            .unwrap();
         assert_eq!(store.caps().get(&hash(0)), Some(features.clone()));
         assert_eq!(store.caps().get(&hash(1)), None);
         assert_eq!(store.caps().get(&hash(2)), Some(features.clone()));
-        assert_eq!(store.keys(&Key::new(Table::Caps)).len(), CAPS_MAX);
+        assert_eq!(store.keys(&Key::new(Table::Caps)).len(), Limits::DEFAULT.caps_max);
         let large = BTreeSet::from(["x".repeat(FEATURES_BYTES_MAX)]);
         assert!(store.caps().put(&hash(0), large, days(9)).is_err());
     }

@@ -24,6 +24,7 @@ mod error;
 pub(crate) mod fuzz;
 mod key;
 mod last_activity;
+mod limits;
 mod manifest;
 mod medium;
 mod meta;
@@ -50,13 +51,13 @@ pub use batch::{Batch, Ticket};
 pub use caps::{Caps, CapsHash};
 pub use error::StoreError;
 pub use last_activity::{Departure, LastActivity};
+pub use limits::Limits;
 pub use monitor::Monitor;
 pub use offline::{Offline, OfflineMessage};
 pub use opening::Options;
 pub use password::{Credentials, Policy, prepare_password};
 pub use pep::{
-    AccessModel, Affiliation, ITEM_BYTES_MAX, ITEMS_MAX, Node, NodeConfig, Owner, Pep, PepItem, PublishModel,
-    Published, SendLast, Subscribed,
+    AccessModel, Affiliation, Node, NodeConfig, Owner, Pep, PepItem, PublishModel, Published, SendLast, Subscribed,
 };
 pub use renaming::rename_domain;
 pub use rosters::Rosters;
@@ -85,6 +86,7 @@ pub struct Store {
 
 struct Shared {
     domain: String,
+    limits: Limits,
     secret: [u8; 32],
     progress: Arc<Progress>,
     writers: Mutex<Writers>,
@@ -132,6 +134,7 @@ impl Store {
         Ok(Store {
             shared: Arc::new(Shared {
                 domain: domain.to_owned(),
+                limits: options.limits,
                 secret: begun.secret,
                 writers: Mutex::new(Writers {
                     jobs: Some(sender),
@@ -151,6 +154,11 @@ impl Store {
     /// The domain that the store was made for.
     pub fn domain(&self) -> &str {
         &self.shared.domain
+    }
+
+    /// What one account, node or cache may hold.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
     }
 
     /// Follows the newest durable ticket. The value changes after each commit; closed when the store has failed.

@@ -6,13 +6,6 @@ use super::{Batch, Store, StoreError, Ticket};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Messages per account.
-const MESSAGES_MAX: usize = 100;
-/// Bytes of all messages of an account.
-const BYTES_MAX: usize = 1 << 20;
-/// Days after which a message is no longer delivered.
-const DAYS_MAX: i64 = 30;
-
 /// A message kept for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfflineMessage {
@@ -38,13 +31,14 @@ impl<'a> Offline<'a> {
     /// Keeps a message.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] when the account has 100 messages or 1 MiB of them (`service-unavailable`), or as
-    /// [`Store::submit`].
+    /// [`StoreError::Limit`] when the account has as many messages, or bytes of them, as it may (`service-unavailable`),
+    /// or as [`Store::submit`].
     pub fn push(&self, account: &str, stanza: &[u8], now: DateTime<Utc>) -> Result<Ticket, StoreError> {
         let (ticket, ()) = self.store.transact(|batch| {
             let (expired, kept) = self.split(account, now);
             let bytes: usize = kept.iter().map(|message| message.stanza.len()).sum();
-            if kept.len() >= MESSAGES_MAX || bytes + stanza.len() > BYTES_MAX {
+            let limits = self.store.limits();
+            if kept.len() >= limits.offline_messages_max || bytes + stanza.len() > limits.offline_bytes_max {
                 return Err(StoreError::Limit("the account's offline messages are at their limit"));
             }
             for message in expired {
@@ -90,8 +84,9 @@ impl<'a> Offline<'a> {
 
     /// Those expired, and the others.
     fn split(&self, account: &str, now: DateTime<Utc>) -> (Vec<OfflineMessage>, Vec<OfflineMessage>) {
-        let limit = now
-            .checked_sub_signed(TimeDelta::days(DAYS_MAX))
+        let limit = TimeDelta::from_std(self.store.limits().offline_time_max)
+            .ok()
+            .and_then(|time| now.checked_sub_signed(time))
             .unwrap_or(DateTime::<Utc>::MIN_UTC);
         self.all(account).into_iter().partition(|message| message.stamp < limit)
     }
@@ -123,6 +118,7 @@ fn queue(account: &str) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Limits;
     use super::super::tests::{Scratch, days};
     use super::*;
 
@@ -155,7 +151,7 @@ mod tests {
     fn s14_a_full_queue_refuses_until_messages_expire() {
         let scratch = Scratch::new();
         let store = scratch.store();
-        for _ in 0..MESSAGES_MAX {
+        for _ in 0..Limits::DEFAULT.offline_messages_max {
             store.offline().push("ada", b"x", days(1)).unwrap();
         }
         assert!(matches!(
@@ -164,7 +160,7 @@ mod tests {
         ));
         store.offline().push("ada", b"late", days(40)).unwrap();
         assert_eq!(store.offline().list("ada", days(40)).len(), 1);
-        let large = vec![b'x'; BYTES_MAX - 3];
+        let large = vec![b'x'; Limits::DEFAULT.offline_bytes_max - 3];
         assert!(matches!(
             store.offline().push("ada", &large, days(40)),
             Err(StoreError::Limit(_))

@@ -3,6 +3,7 @@
 use super::batch::Ticket;
 use super::directory::{Directory, unreadable};
 use super::error::StoreError;
+use super::limits::Limits;
 use super::manifest::Manifest;
 use super::medium::Sled;
 use super::meta::{FORMAT, Meta};
@@ -26,6 +27,8 @@ pub struct Options {
     pub free_bytes_min: u64,
     /// Opening and checking may take this long, and 1 s more for each 8 MiB: damaged files can let sled spin for ever.
     pub open_time_max: Duration,
+    /// What one account, node or cache may hold.
+    pub limits: Limits,
 }
 
 impl Default for Options {
@@ -34,6 +37,7 @@ impl Default for Options {
             cache_bytes: 16 << 20,
             free_bytes_min: 64 << 20,
             open_time_max: Duration::from_secs(30),
+            limits: Limits::DEFAULT,
         }
     }
 }

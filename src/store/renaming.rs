@@ -81,7 +81,7 @@ mod tests {
     use super::super::tests::{Scratch, days};
     use super::super::{Affiliation, Node, NodeConfig, Owner, PepItem, Policy};
     use super::*;
-    use crate::roster::{Direction, Item, Request};
+    use crate::roster::{self, Direction, Item, Request};
     use crate::stanza::Role;
     use jid::BareJid;
 
@@ -123,7 +123,9 @@ mod tests {
                 ..Item::default()
             },
         );
-        roster.apply(&eve, Direction::Inbound, Request::Subscribe, 10).unwrap();
+        roster
+            .apply(&eve, Direction::Inbound, Request::Subscribe, &roster::Limits::DEFAULT)
+            .unwrap();
         store.rosters().save(&mut batch, "ada", &roster, &bob);
         store.rosters().save(&mut batch, "ada", &roster, &eve);
         let request = b"<presence from='eve@mon.example' to='ada@mon.example' type='subscribe'/>";

@@ -117,7 +117,7 @@ fn version(account: &str) -> Key {
 mod tests {
     use super::super::tests::Scratch;
     use super::*;
-    use crate::roster::{Direction, Request};
+    use crate::roster::{Direction, Limits, Request};
     use crate::stanza::Role;
 
     #[test]
@@ -132,8 +132,12 @@ mod tests {
         let (mut of_ada, mut of_bob) = (rosters.load("ada"), rosters.load("bob"));
         assert!(of_ada.version() > 1_600_000_000);
         let mut batch = Batch::new();
-        of_ada.apply(&bob, Direction::Outbound, Request::Subscribe, 10).unwrap();
-        of_bob.apply(&ada, Direction::Inbound, Request::Subscribe, 10).unwrap();
+        of_ada
+            .apply(&bob, Direction::Outbound, Request::Subscribe, &Limits::DEFAULT)
+            .unwrap();
+        of_bob
+            .apply(&ada, Direction::Inbound, Request::Subscribe, &Limits::DEFAULT)
+            .unwrap();
         rosters.save(&mut batch, "ada", &of_ada, &bob);
         rosters.save(&mut batch, "bob", &of_bob, &ada);
         rosters.put_request(&mut batch, "bob", &ada, b"<presence/>");
@@ -146,7 +150,7 @@ mod tests {
         assert_eq!(rosters.requests("bob"), [(ada.clone(), Bytes::from("<presence/>"))]);
         let mut batch = Batch::new();
         of_bob
-            .apply(&ada, Direction::Outbound, Request::Unsubscribed, 10)
+            .apply(&ada, Direction::Outbound, Request::Unsubscribed, &Limits::DEFAULT)
             .unwrap();
         rosters.save(&mut batch, "bob", &of_bob, &ada);
         store.submit(batch).unwrap();

@@ -9,8 +9,6 @@ use crate::stanza::{Condition, StanzaError, ns};
 use crate::store::NodeConfig;
 use crate::xml::{Build, Element, element};
 
-/// Items of a node, when it is asked for `max`.
-const ITEMS_MAX: u32 = 256;
 /// Groups that may be allowed, and bytes of one text.
 const GROUPS_MAX: usize = 32;
 const TEXT_BYTES_MAX: usize = 1_024;
@@ -107,7 +105,7 @@ const FIELDS: &[Field] = &[
         kind: "text-single",
         label: "Items to keep, or max",
         options: &[],
-        read: |config| vec![config.max_items.to_string()],
+        read: |config| vec![max_items_text(config.max_items)],
         write: |config, values| {
             config.max_items = max_items(values)?;
             Some(())
@@ -277,11 +275,18 @@ fn groups(values: &[String]) -> Option<Vec<String>> {
     bounded.then(|| values.to_vec())
 }
 
-/// `max` is the service's own limit; so is any larger number.
+/// `max` is as many as the store takes, which is its own to know; so is any larger number.
 fn max_items(values: &[String]) -> Option<u32> {
     match single(values)? {
-        "max" => Some(ITEMS_MAX),
-        number => Some(number.parse::<u32>().ok()?.clamp(1, ITEMS_MAX)),
+        "max" => Some(u32::MAX),
+        number => Some(number.parse::<u32>().ok()?.max(1)),
+    }
+}
+
+fn max_items_text(max_items: u32) -> String {
+    match max_items {
+        u32::MAX => "max".to_owned(),
+        number => number.to_string(),
     }
 }
 
@@ -298,7 +303,7 @@ mod tests {
     #[test]
     fn p09_a_precondition_holds_only_if_the_node_is_so() {
         let node = presumed(&fields(&[("access_model", "open"), ("max_items", "max")])).expect("a configuration");
-        assert_eq!((node.access_model, node.max_items), (AccessModel::Open, ITEMS_MAX));
+        assert_eq!((node.access_model, node.max_items), (AccessModel::Open, u32::MAX));
         for met in [
             ("access_model", "open"),
             ("max_items", "max"),

@@ -11,8 +11,6 @@ use crate::store::{Node, PepItem};
 use crate::xml::{Build, Element, Frame, Limits, element};
 use chrono::Utc;
 
-/// Bytes of a payload, serialised.
-const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of an item's id.
 const ID_BYTES_MAX: usize = 1_023;
 
@@ -52,7 +50,7 @@ pub fn publish(service: &Service<'_, '_>, publish: Publish) -> Result<Option<Ele
 
 fn record(service: &Service<'_, '_>, publish: &Publish) -> Result<PepItem, StanzaError> {
     let payload = Frame::from_element(&publish.payload).bytes().clone();
-    if payload.len() > PAYLOAD_BYTES_MAX {
+    if payload.len() > service.cx.store().limits().item_bytes_max {
         return Err(payload_too_big());
     }
     let id = match &publish.id {

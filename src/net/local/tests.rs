@@ -34,7 +34,10 @@ impl Hub {
         let options = router::Options {
             domain: "mon.example".to_owned(),
             resources_max: 10,
-            roster_items_max: 100,
+            roster: crate::roster::Limits {
+                items_max: 100,
+                ..crate::roster::Limits::DEFAULT
+            },
         };
         let router = Router::new(options, store.clone(), modules::all());
         let collector = collector::Options::new("web1", dir.path().join("audit.log"));

@@ -54,7 +54,10 @@ impl Bench {
         let settings = router::Options {
             domain: "mon.example".to_owned(),
             resources_max: 10,
-            roster_items_max: 10,
+            roster: crate::roster::Limits {
+                items_max: 10,
+                ..crate::roster::Limits::DEFAULT
+            },
         };
         let router = Router::new(settings, store.clone(), modules);
         let mut options = Options::new(stream::Options::new(

@@ -8,11 +8,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Items of a node.
-pub const ITEMS_MAX: u32 = 256;
-/// Bytes of an item's payload.
-pub const ITEM_BYTES_MAX: usize = 64 << 10;
-
 /// An item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PepItem {
@@ -60,8 +55,8 @@ impl Pep<'_> {
         item: &PepItem,
         absent: Option<&Node>,
     ) -> Result<Published, StoreError> {
-        if item.payload.len() > ITEM_BYTES_MAX || item.id.len() > NAME_BYTES_MAX {
-            return Err(StoreError::Limit("an item may have 64 KiB, its id 1023 bytes"));
+        if item.payload.len() > self.store.limits().item_bytes_max || item.id.len() > NAME_BYTES_MAX {
+            return Err(StoreError::Limit("the item, or its id, is larger than it may be"));
         }
         let (ticket, (created, trimmed)) = self.store.transact(|batch| {
             let (config, created) = match (self.node(owner, node), absent) {
@@ -144,14 +139,17 @@ impl Pep<'_> {
         let mut others = self.heads(owner, node);
         let here: usize = others.iter().map(|(_, head)| head.bytes).sum();
         others.retain(|(id, _)| *id != item.id);
-        let max = usize::try_from(max_items.clamp(1, ITEMS_MAX)).unwrap_or(1);
+        let max = usize::try_from(max_items)
+            .unwrap_or(usize::MAX)
+            .min(self.store.limits().items_max)
+            .max(1);
         let excess = (others.len() + 1).saturating_sub(max);
         let left: usize = others[excess..].iter().map(|(_, head)| head.bytes).sum();
         let elsewhere = match owner {
             Owner::Account(_) => self.bytes(owner).saturating_sub(here),
             Owner::Service(_) => 0,
         };
-        if elsewhere + left + item.payload.len() > owner.limits().bytes {
+        if elsewhere + left + item.payload.len() > owner.limits(self.store.limits()).bytes {
             return Err(StoreError::Limit("the owner's items are at their limit of bytes"));
         }
         let trimmed: Vec<String> = others.into_iter().take(excess).map(|(id, _)| id).collect();
@@ -209,8 +207,8 @@ impl Pep<'_> {
 mod tests {
     use super::super::NodeConfig;
     use super::*;
-    use crate::store::Affiliation;
     use crate::store::tests::{Scratch, days};
+    use crate::store::{Affiliation, Limits};
 
     const ADA: Owner<'static> = Owner::Account("ada");
 
@@ -263,7 +261,7 @@ mod tests {
         let scratch = Scratch::new();
         let store = scratch.store();
         let pep = store.pep();
-        let large = vec![b'x'; ITEM_BYTES_MAX];
+        let large = vec![b'x'; Limits::DEFAULT.item_bytes_max];
         for number in 0..32 {
             pep.publish(ADA, "n", &item(&number.to_string(), &large), Some(&node(u32::MAX)))
                 .unwrap();

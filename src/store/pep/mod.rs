@@ -5,7 +5,7 @@ mod node;
 
 #[cfg(any(test, fuzzing))]
 pub(super) use item::Head;
-pub use item::{ITEM_BYTES_MAX, ITEMS_MAX, PepItem, Published};
+pub use item::{PepItem, Published};
 pub use node::{AccessModel, Affiliation, Node, NodeConfig, Owner, PublishModel, SendLast, Subscribed};
 
 use super::key::{Key, Parts, Table};
@@ -14,6 +14,8 @@ use super::{Batch, Store, StoreError, Ticket};
 
 /// Affiliations of a node, and subscriptions of a node.
 const ENTITIES_MAX: usize = 1000;
+/// Bytes of all texts of a node's configuration.
+const CONFIG_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a node's or an item's name (a JID part's limit).
 const NAME_BYTES_MAX: usize = 1023;
 
@@ -114,7 +116,7 @@ impl<'a> Pep<'a> {
         if node.len() > NAME_BYTES_MAX {
             return Err(StoreError::Limit("a node's name may have 1023 bytes"));
         }
-        if self.store.keys(&nodes(owner)).len() >= owner.limits().nodes {
+        if self.store.keys(&nodes(owner)).len() >= owner.limits(self.store.limits()).nodes {
             return Err(StoreError::Limit("the owner has as many nodes as it may"));
         }
         check(record)?;
@@ -131,7 +133,7 @@ fn check(node: &Node) -> Result<(), StoreError> {
         .chain(&config.collections)
         .chain(&config.title)
         .chain(&config.payload_type);
-    if texts.map(String::len).sum::<usize>() > ITEM_BYTES_MAX {
+    if texts.map(String::len).sum::<usize>() > CONFIG_BYTES_MAX {
         return Err(StoreError::Limit("a node's configuration may have 64 KiB"));
     }
     if node.affiliations.len().max(node.subscriptions.len()) > ENTITIES_MAX {

@@ -1,5 +1,6 @@
 //! Nodes: their configuration, who may what, who is subscribed (XEP-0060 sections 4 and 16.4.4).
 
+use crate::store::Limits;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ pub enum Owner<'a> {
 }
 
 /// How much an owner may keep.
-pub(super) struct Limits {
+pub(super) struct Allowance {
     /// Nodes of the owner.
     pub(super) nodes: usize,
     /// Bytes of payload: of all nodes of an account, of one node of a service.
@@ -22,13 +23,13 @@ pub(super) struct Limits {
 }
 
 impl Owner<'_> {
-    pub(super) fn limits(self) -> Limits {
+    pub(super) fn limits(self, limits: &Limits) -> Allowance {
         match self {
-            Owner::Account(_) => Limits {
-                nodes: 50,
-                bytes: 2 << 20,
+            Owner::Account(_) => Allowance {
+                nodes: limits.account_nodes_max,
+                bytes: limits.account_bytes_max,
             },
-            Owner::Service(_) => Limits {
+            Owner::Service(_) => Allowance {
                 nodes: 1000,
                 bytes: 2 << 20,
             },
@@ -157,7 +158,7 @@ pub struct NodeConfig {
     pub roster_groups: Vec<String>,
     /// `pubsub#publish_model`
     pub publish_model: PublishModel,
-    /// `pubsub#max_items`: 1 to [`super::ITEMS_MAX`].
+    /// `pubsub#max_items`: 1 to [`super::super::Limits::items_max`], whatever is written here; `u32::MAX` is the XEP's `max`.
     pub max_items: u32,
     /// `pubsub#persist_items`: without, items are notified of and not kept.
     pub persist_items: bool,

@@ -1,0 +1,45 @@
+//! What one account, node or cache may hold.
+
+use std::time::Duration;
+
+/// Bounds on what is kept; `usize::MAX` is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Offline messages of one account.
+    pub offline_messages_max: usize,
+    /// Bytes of them.
+    pub offline_bytes_max: usize,
+    /// How long one is kept.
+    pub offline_time_max: Duration,
+    /// Nodes of one account.
+    pub account_nodes_max: usize,
+    /// Bytes of all items of one account.
+    pub account_bytes_max: usize,
+    /// Items of one node.
+    pub items_max: usize,
+    /// Bytes of an item's payload.
+    pub item_bytes_max: usize,
+    /// Entity capabilities remembered.
+    pub caps_max: usize,
+}
+
+impl Limits {
+    /// 100 offline messages and 1 MiB of them for 30 days; 50 nodes and 2 MiB for an account, 256 items of 64 KiB for a
+    /// node; 1000 entity capabilities.
+    pub const DEFAULT: Limits = Limits {
+        offline_messages_max: 100,
+        offline_bytes_max: 1 << 20,
+        offline_time_max: Duration::from_secs(30 * 24 * 60 * 60),
+        account_nodes_max: 50,
+        account_bytes_max: 2 << 20,
+        items_max: 256,
+        item_bytes_max: 64 << 10,
+        caps_max: 1_000,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits::DEFAULT
+    }
+}
