@@ -275,7 +275,11 @@ mod tests {
         bob.send("<iq type='result' id='d' from='bob@@' to='ada@@/desk'><answer xmlns='x'/></iq>");
         let answer = ada.elements().pop().expect("the answer");
         assert!(answer.has_child("answer", "x"));
-        assert_eq!(answer.attr("from"), Some("bob@mon.example"), "it comes from whom was asked");
+        assert_eq!(
+            answer.attr("from"),
+            Some("bob@mon.example"),
+            "it comes from whom was asked"
+        );
 
         // Its roster and its nodes are the server's; its own requests do not come back to it.
         let pubsub = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='n'/></pubsub>";
