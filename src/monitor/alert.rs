@@ -121,11 +121,6 @@ impl Alerts {
         active
     }
 
-    /// The worst severity that holds.
-    pub fn worst(&self) -> Option<Severity> {
-        self.active().first().map(|alert| alert.severity)
-    }
-
     /// Compares a snapshot with the rules. `now` is monotonic; a step back counts as no step.
     pub fn evaluate(&mut self, snapshot: &Snapshot, now: Duration) -> Vec<Change> {
         self.now = self.now.max(now);

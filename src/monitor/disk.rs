@@ -43,13 +43,6 @@ const SKIPPED: &[&str] = &[
     "udf",
 ];
 
-/// A mounted file system worth watching.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mount {
-    /// Where.
-    pub point: String,
-}
-
 /// Bytes and inodes of a file system; what it does not count is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Space {
@@ -63,9 +56,9 @@ pub(super) struct Space {
     pub inodes: Option<(f64, f64)>,
 }
 
-/// Reads a mount table (proc_mounts(5)). A device that is mounted several times (bind mounts) counts once, at its
+/// The mount points worth watching in a mount table (proc_mounts(5)). A device that is mounted several times (bind mounts) counts once, at its
 /// shortest mount point; an overlay or a FUSE file system counts only as the root.
-pub(super) fn mounts(table: &str) -> Vec<Mount> {
+pub(super) fn mounts(table: &str) -> Vec<String> {
     let mut entries: Vec<(String, String)> = table
         .lines()
         .filter_map(|line| {
@@ -80,7 +73,7 @@ pub(super) fn mounts(table: &str) -> Vec<Mount> {
     entries
         .into_iter()
         .filter(|(device, _)| devices.insert(device.clone()))
-        .map(|(_, point)| Mount { point })
+        .map(|(_, point)| point)
         .collect()
 }
 
@@ -112,8 +105,8 @@ fn unescape(field: &str) -> String {
 }
 
 /// Asks the kernel; `None` when the file system does not answer or has no size.
-pub(super) fn space(mount: &Mount) -> Option<Space> {
-    let stat = rustix::fs::statvfs(Path::new(&mount.point)).ok()?;
+pub(super) fn space(mount: &str) -> Option<Space> {
+    let stat = rustix::fs::statvfs(Path::new(mount)).ok()?;
     let block = stat.f_frsize as f64;
     let total = stat.f_blocks as f64 * block;
     (total > 0.0).then(|| Space {
@@ -168,7 +161,7 @@ mod tests {
                      /dev/loop3 /snap/core/1 squashfs ro 0 0\n\
                      /dev/sdc1 /mnt/my\\040disk xfs rw 0 0\n\
                      nonsense\n";
-        let points: Vec<_> = mounts(table).into_iter().map(|mount| mount.point).collect();
+        let points = mounts(table);
         assert_eq!(points, ["/", "/home", "/srv/data", "/mnt/my disk"]);
     }
 

@@ -32,8 +32,8 @@ struct Last {
     bytes: BTreeMap<String, (f64, f64)>,
 }
 
-/// Reads the host: sysinfo where it knows, `/proc` and statvfs where it does not. One sampler for all; about a
-/// millisecond of CPU a sample.
+/// Reads the host: sysinfo where it knows, `/proc` and statvfs where it does not. One sampler for all; less
+/// than a millisecond of CPU a sample.
 pub struct Sampler {
     system: Option<System>,
     networks: Option<Networks>,
@@ -191,9 +191,7 @@ fn disks(sample: &mut Sample) {
     let mut all: Option<Space> = None;
     for mount in disk::mounts(&table) {
         if let Some(space) = disk::space(&mount) {
-            put_space(&space, |value, number| {
-                sample.put_member("disk", &mount.point, value, number)
-            });
+            put_space(&space, |value, number| sample.put_member("disk", &mount, value, number));
             all = Some(all.map_or(space, |all| all.plus(space)));
         }
     }
@@ -393,19 +391,22 @@ mod tests {
         assert_eq!(member_name("coretemp Core 0"), "coretemp-core-0");
     }
 
+    /// CPU time of this thread: the first number of its schedstat, nanoseconds.
+    fn cpu_time() -> Duration {
+        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a kernel that counts");
+        Duration::from_nanos(stat.split(' ').next().and_then(|ns| ns.parse().ok()).expect("a number"))
+    }
+
     #[test]
-    #[ignore = "a measurement: run it alone on an idle machine"]
-    fn a_sample_costs_at_most_two_milliseconds() {
+    #[ignore = "a measurement: on a host with many interfaces and sensors it tells about the host"]
+    fn a_sample_costs_at_most_two_milliseconds_of_cpu() {
         let mut sampler = Sampler::new(Box::new(Vec::new));
         sampler.sample();
-        let start = Instant::now();
+        let start = cpu_time();
         for _ in 0..50 {
             sampler.sample();
         }
-        assert!(
-            start.elapsed() / 50 < Duration::from_millis(2),
-            "{:?}",
-            start.elapsed() / 50
-        );
+        let each = (cpu_time() - start) / 50;
+        assert!(each < Duration::from_millis(2), "{each:?}");
     }
 }

@@ -71,8 +71,6 @@ pub struct Field {
     pub kind: FieldKind,
     /// For people.
     pub label: String,
-    /// What it means, for people.
-    pub description: String,
     /// Whether it must be given.
     pub required: bool,
     /// What holds when it is not given.
@@ -89,7 +87,6 @@ impl Field {
             var: var.into(),
             kind,
             label: label.into(),
-            description: String::new(),
             required: false,
             values: Vec::new(),
             choices: Vec::new(),
@@ -100,12 +97,6 @@ impl Field {
     /// It must be given.
     pub fn required(mut self) -> Field {
         self.required = true;
-        self
-    }
-
-    /// What it means.
-    pub fn describe(mut self, description: impl Into<String>) -> Field {
-        self.description = description.into();
         self
     }
 
@@ -149,13 +140,6 @@ impl Field {
         }
         if !self.label.is_empty() {
             field = field.with("label", &self.label);
-        }
-        if !self.description.is_empty() {
-            field = field.append(
-                element("desc", ns::DATA_FORMS)
-                    .append(self.description.as_str())
-                    .build(),
-            );
         }
         if self.required {
             field = field.append(element("required", ns::DATA_FORMS).build());

@@ -131,11 +131,6 @@ impl Report {
         self
     }
 
-    /// Whether it says that the command failed.
-    pub fn is_failure(&self) -> bool {
-        self.notes.iter().any(|(kind, _)| *kind == NoteKind::Error)
-    }
-
     /// The payload of `<command status='completed'/>`: notes, then the result form if there is anything in it.
     pub fn to_elements(&self) -> Vec<Element> {
         let note = |(kind, text): &(NoteKind, String)| {
@@ -239,7 +234,6 @@ mod tests {
     #[test]
     fn a_note_alone_needs_no_form() {
         let report = Report::note(NoteKind::Error, "No.");
-        assert!(report.is_failure());
         assert_eq!(report.to_elements().len(), 1);
     }
 }
