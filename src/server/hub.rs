@@ -161,3 +161,122 @@ impl Hub {
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules;
+    use std::fs;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::Path;
+
+    /// A certificate and its key, made by an authority of their own.
+    fn pair(dir: &Path, name: &str) -> (Vec<u8>, Vec<u8>) {
+        let settings = crate::config::Settings {
+            certs: dir.join(name),
+            ..crate::config::Settings::default()
+        };
+        let options = settings.certificate_options(|| name.to_owned(), Vec::new);
+        certificates::load(&options, SystemTime::now()).unwrap();
+        let read = |file: &str| fs::read(settings.certs.join(file)).unwrap();
+        (read("server.pem"), read("server.key"))
+    }
+
+    fn write(path: &Path, content: &[u8]) {
+        let _ = fs::remove_file(path);
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .unwrap();
+        std::io::Write::write_all(&mut file, content).unwrap();
+    }
+
+    /// A hub whose configuration names `own.pem` and `own.key`.
+    fn hub(dir: &Path) -> Hub {
+        let path = |name: &str| dir.join(name).display().to_string();
+        let text = format!(
+            "data = '{}'\n[tls]\ncertificate = '{}'\nkey = '{}'\n",
+            path("data"),
+            path("own.pem"),
+            path("own.key")
+        );
+        write(&dir.join("watchpost.toml"), text.as_bytes());
+        let overrides = Overrides {
+            file: Some(dir.join("watchpost.toml")),
+            ..Overrides::default()
+        };
+        let config = Config::load(&overrides).unwrap();
+        let settings = &config.settings;
+        let options = settings.certificate_options(host::name, Vec::new);
+        let certificate = certificates::load(&options, SystemTime::now()).unwrap();
+        let store = Store::open_with(&settings.data, &settings.domain.0, &settings.store_options()).unwrap();
+        Hub {
+            overrides,
+            tls: Arc::new(Tls::new(&certificate.key).unwrap()),
+            certificate: Mutex::new(certificate),
+            router: Router::new(settings.router_options(), store.clone(), modules::all()),
+            store,
+            collector_changed: Notify::new(),
+            listening: Vec::new(),
+            started: Instant::now(),
+            config: Mutex::new(config),
+        }
+    }
+
+    #[test]
+    fn t13_a_reload_takes_a_good_pair_and_keeps_the_old_one_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let ((first, first_key), (second, second_key)) = (pair(dir.path(), "first"), pair(dir.path(), "second"));
+        let (certificate, key) = (dir.path().join("own.pem"), dir.path().join("own.key"));
+        write(&certificate, &first);
+        write(&key, &first_key);
+        let hub = hub(dir.path());
+        let presented = || locked(&hub.certificate).key.cert.clone();
+        let old = presented();
+        let half = &second[..second.len() / 3];
+        for (content, content_key) in [
+            (&second[..], &first_key[..]),
+            (b"", &second_key),
+            (b"garbage", &second_key),
+            (half, &second_key),
+        ] {
+            write(&certificate, content);
+            write(&key, content_key);
+            assert!(matches!(hub.answer(Request::Reload), Answer::Failed(_)));
+            assert_eq!(presented(), old);
+        }
+        fs::remove_file(&certificate).unwrap();
+        assert!(hub.reload().is_err());
+        assert_eq!(presented(), old);
+        write(&certificate, &second);
+        write(&key, &second_key);
+        assert!(matches!(hub.answer(Request::Reload), Answer::Done(_)));
+        assert_ne!(presented(), old);
+    }
+
+    #[test]
+    fn f15_a_reload_names_what_needs_a_restart_and_refuses_what_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = pair(dir.path(), "first");
+        write(&dir.path().join("own.pem"), &certificate);
+        write(&dir.path().join("own.key"), &key);
+        let hub = hub(dir.path());
+        let file = dir.path().join("watchpost.toml");
+        let good = fs::read_to_string(&file).unwrap();
+        write(&file, (good.clone() + "[collector]\nnane = 'x'\n").as_bytes());
+        assert!(hub.reload().unwrap_err().to_string().contains("did you mean 'name'?"));
+        assert_eq!(locked(&hub.config).settings.collector.name, None);
+        write(
+            &file,
+            (good + "[collector]\nname = 'x'\n[limits]\nresources = 1\n").as_bytes(),
+        );
+        assert!(hub.reload().unwrap().ends_with("needs a restart: limits\n"));
+        let settings = locked(&hub.config).settings.clone();
+        assert_eq!(
+            (settings.collector.name.as_deref(), settings.limits.resources.get()),
+            (Some("x"), 10)
+        );
+    }
+}

@@ -57,6 +57,9 @@ pub fn run(config: Config, overrides: Overrides) -> Result<(), ServerError> {
     private_files();
     raise_file_limit();
     logging::start(config.settings.log.level, config.settings.log.format);
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("running as root: give it a user of its own where it is to stay");
+    }
     let workers = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(WORKERS_MAX);
