@@ -1,7 +1,7 @@
 //! The operator's commands and the control socket.
 //!
 //! A command works on the store: through the control socket while the appliance runs, directly while it does not. Both
-//! ways end in the same [`accounts`] functions.
+//! ways end in the same functions of [`Accounts`].
 
 mod accounts;
 mod authority;

@@ -1,6 +1,6 @@
 //! Settings as written, and as each room wants them.
 //!
-//! A setting is defined once, in [`settings`], [`limits`] or [`rows`]: key, type, default and meaning. From that come the
+//! A setting is defined once, in `settings`, `limits` or `rows`: key, type, default and meaning. From that come the
 //! parser (unknown keys refused, with their line), the defaults, and `watchpost config`.
 
 mod document;
