@@ -10,7 +10,7 @@ use crate::xml::Element;
 pub enum Output {
     /// Send a stanza; without `from` it is the session's, without `to` the own account's.
     Send(Element),
-    /// Drive some work, then hand back what it [`finish`](Work::finish)ed with.
+    /// Drive some work, then hand back what it finished with.
     Run(Work),
     /// Let the statistics start anew.
     ResetStatistics,

@@ -1,7 +1,7 @@
 //! Listeners, TLS, and the task that pumps bytes between a socket, the stream and the router.
 //!
 //! [`Server::start`] opens the listeners; each accepted connection becomes one task: admission, negotiation (a
-//! [`stream`](crate::stream) driven over the socket, its questions answered from the store and the router), then the
+//! [`stream`] driven over the socket, its questions answered from the store and the router), then the
 //! session's loop. A task that panics ends its own connection, and its session is unbound all the same.
 
 mod admission;

@@ -47,7 +47,7 @@ impl Pep<'_> {
     ///
     /// # Errors
     /// [`StoreError::Absent`] when there is no node and none is to be made, [`StoreError::Limit`], or as
-    /// [`Store::submit`].
+    /// [`Store::submit`](crate::store::Store::submit).
     pub fn publish(
         &self,
         owner: Owner<'_>,
@@ -103,7 +103,7 @@ impl Pep<'_> {
     /// Retracts an item.
     ///
     /// # Errors
-    /// [`StoreError::Absent`] (`item-not-found`), or as [`Store::submit`].
+    /// [`StoreError::Absent`] (`item-not-found`), or as [`Store::submit`](crate::store::Store::submit).
     pub fn retract(&self, owner: Owner<'_>, node: &str, id: &str) -> Result<Ticket, StoreError> {
         let (ticket, ()) = self.store.transact(|batch| {
             if !self.store.has(&heads(owner).text(node).text(id)) {
