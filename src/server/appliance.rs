@@ -82,7 +82,7 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
     let listening = listening(&server);
     let accounts = Accounts::new(store.clone(), router.clone(), orders::account_options(&config, true));
     let collector = accounts.make_collector()?;
-    let welcome = first_start::prepare(&config, &accounts, &listening)?;
+    let welcome = first_start::prepare(&config, &accounts, &listening, &certificate)?;
     admin::say(&welcome.unwrap_or_default());
     for on in &listening {
         info!(address = %on.address, "listening: {}", on.transport);

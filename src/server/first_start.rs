@@ -3,7 +3,7 @@
 use super::ServerError;
 use crate::admin::{self, Accounts, Listening};
 use crate::config::Config;
-use crate::net::certificates::Authority;
+use crate::net::certificates::{Authority, Certificate};
 use crate::stanza::Role;
 use jid::BareJid;
 
@@ -14,7 +14,12 @@ const ADMIN: &str = "admin";
 ///
 /// # Errors
 /// The store takes no more.
-pub fn prepare(config: &Config, accounts: &Accounts, listening: &[Listening]) -> Result<Option<String>, ServerError> {
+pub fn prepare(
+    config: &Config,
+    accounts: &Accounts,
+    listening: &[Listening],
+    certificate: &Certificate,
+) -> Result<Option<String>, ServerError> {
     let settings = &config.settings;
     let jid = settings.account(ADMIN).map_err(ServerError::new)?;
     let known = accounts.list();
@@ -26,12 +31,18 @@ pub fn prepare(config: &Config, accounts: &Accounts, listening: &[Listening]) ->
     }
     let password = admin::generated()?;
     accounts.add(&jid, Role::Admin, &password)?;
-    Ok(Some(welcome(config, &jid, &password, listening)))
+    Ok(Some(welcome(config, &jid, &password, listening, certificate)))
 }
 
-fn welcome(config: &Config, jid: &BareJid, password: &str, listening: &[Listening]) -> String {
+fn welcome(
+    config: &Config,
+    jid: &BareJid,
+    password: &str,
+    listening: &[Listening],
+    certificate: &Certificate,
+) -> String {
     let settings = &config.settings;
-    let host = settings.host(super::host::name);
+    let host = super::host::name();
     let ports: Vec<String> = listening
         .iter()
         .map(|on| format!("{} ({})", on.address.port(), on.transport))
@@ -42,21 +53,23 @@ fn welcome(config: &Config, jid: &BareJid, password: &str, listening: &[Listenin
             .ok(),
         Some(_) => None,
     };
-    let trust = fingerprint.map_or(String::new(), |fingerprint| {
+    let authority = fingerprint.map_or(String::new(), |fingerprint| {
         format!(
-            "  authority  SHA-256 {fingerprint}\n             'watchpost ca' says how your client comes to trust it\n"
+            "  authority    SHA-256 {fingerprint}\n               'watchpost ca' says how your client comes to trust it\n"
         )
     });
+    let certificate = certificate.fingerprint();
     let domain = &settings.domain.0;
     format!(
         "
 watchpost {version} serves the domain {domain}. Log in with any XMPP client:
 
-  account    {jid}
-  password   {password}
-  host       {host}
-  port       {ports}
-{trust}
+  account      {jid}
+  password     {password}
+  host         {host}
+  port         {ports}
+  certificate  SHA-256 {certificate}
+{authority}
 This is the only time that the password is shown; 'watchpost account passwd {ADMIN}' makes another.
 To serve another domain, stop this, and start it with --domain NAME and another --data folder, or write
 domain = \"NAME\" into watchpost.toml; 'watchpost config' prints every setting.

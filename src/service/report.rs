@@ -3,6 +3,7 @@
 use super::form::{FieldKind, value};
 use crate::stanza::ns;
 use crate::xml::{Build, Element, element};
+use jid::FullJid;
 
 /// How grave a note is (XEP-0050 section 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,26 @@ pub struct Entry {
     text: String,
 }
 
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// As XEP-0004 section 3.4 has it: `<reported/>` and items.
+    Reported,
+    /// A field for each row.
+    Fields,
+}
+
+impl Layout {
+    /// The layout for whoever runs a command. Gajim's assistant (1.7.3, with nbxmpp 4.2.2) breaks off at a form with
+    /// `<reported/>` and shows nothing at all; it is known by the resource that it asks for unless told otherwise.
+    pub fn of_client(jid: &FullJid) -> Layout {
+        match jid.resource().as_str().starts_with("gajim") {
+            true => Layout::Fields,
+            false => Layout::Reported,
+        }
+    }
+}
+
 /// A table (XEP-0004 section 3.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
@@ -55,7 +76,31 @@ impl Table {
         self.rows.push(cells.into_iter().take(self.columns.len()).collect());
     }
 
-    fn to_elements(&self) -> Vec<Element> {
+    fn to_elements(&self, layout: Layout) -> Vec<Element> {
+        match layout {
+            Layout::Reported => self.reported(),
+            Layout::Fields => self.fields(),
+        }
+    }
+
+    /// The first two cells name a row; the others, but empty ones, are its text, each with its column's label.
+    fn fields(&self) -> Vec<Element> {
+        let row = |(number, row): (usize, &Vec<String>)| {
+            let (name, rest) = row.split_at(row.len().min(2));
+            let labels = self.columns.iter().skip(name.len());
+            let cells = labels.zip(rest).filter(|(_, cell)| !cell.is_empty());
+            let text: Vec<String> = cells.map(|((_, label), cell)| [label, ": ", cell].concat()).collect();
+            element("field", ns::DATA_FORMS)
+                .with("var", number.to_string())
+                .with("type", FieldKind::TextSingle.name())
+                .with("label", name.join(" "))
+                .append(value(&text.join(", ")))
+                .build()
+        };
+        self.rows.iter().enumerate().map(row).collect()
+    }
+
+    fn reported(&self) -> Vec<Element> {
         let field = |var: &str| element("field", ns::DATA_FORMS).with("var", var);
         let reported = self.columns.iter().map(|(var, label)| {
             let kind = FieldKind::TextSingle.name();
@@ -132,7 +177,7 @@ impl Report {
     }
 
     /// The payload of `<command status='completed'/>`: notes, then the result form if there is anything in it.
-    pub fn to_elements(&self) -> Vec<Element> {
+    pub fn to_elements(&self, layout: Layout) -> Vec<Element> {
         let note = |(kind, text): &(NoteKind, String)| {
             element("note", ns::COMMANDS)
                 .with("type", kind.name())
@@ -140,10 +185,10 @@ impl Report {
                 .build()
         };
         let notes = self.notes.iter().map(note);
-        notes.chain(self.form()).collect()
+        notes.chain(self.form(layout)).collect()
     }
 
-    fn form(&self) -> Option<Element> {
+    fn form(&self, layout: Layout) -> Option<Element> {
         if self.entries.is_empty() && self.table.is_none() {
             return None;
         }
@@ -153,7 +198,7 @@ impl Report {
         }
         x = x.append_all(self.entries.iter().map(Entry::to_element));
         if let Some(table) = &self.table {
-            x = x.append_all(table.to_elements());
+            x = x.append_all(table.to_elements(layout));
         }
         Some(x.build())
     }
@@ -222,18 +267,28 @@ mod tests {
             report.to_text(),
             "Done.\nStatistics\nOutput:\na\nb\nExit status: 0\nload  0.4"
         );
-        let elements = report.to_elements();
+        let elements = report.to_elements(Layout::Reported);
         assert_eq!((elements[0].name(), elements[0].attr("type")), ("note", Some("info")));
         let names: Vec<_> = elements[1].children().map(Element::name).collect();
         assert_eq!(names, ["title", "field", "field", "reported", "item"]);
         let stdout = elements[1].children().nth(1).expect("stdout");
         assert_eq!(stdout.attr("type"), Some("text-multi"));
         assert_eq!(stdout.children().count(), 2);
+        let elements = report.to_elements(Layout::Fields);
+        let row = elements[1].children().last().expect("a row");
+        assert_eq!((row.name(), row.attr("label")), ("field", Some("load 0.4")));
+    }
+
+    #[test]
+    fn gajim_is_given_a_field_for_each_row() {
+        let layout = |jid: &str| Layout::of_client(&FullJid::new(jid).expect("a full JID"));
+        assert_eq!(layout("admin@localhost/gajim.WEI9M5XQ"), Layout::Fields);
+        assert_eq!(layout("admin@localhost/desk"), Layout::Reported);
     }
 
     #[test]
     fn a_note_alone_needs_no_form() {
         let report = Report::note(NoteKind::Error, "No.");
-        assert_eq!(report.to_elements().len(), 1);
+        assert_eq!(report.to_elements(Layout::Reported).len(), 1);
     }
 }

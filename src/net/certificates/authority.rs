@@ -5,7 +5,6 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
@@ -94,11 +93,7 @@ impl Authority {
 
     /// The SHA-256 fingerprint of its certificate, as tools show it: `AB:CD:…`.
     pub fn fingerprint(&self) -> String {
-        let octets: Vec<String> = Sha256::digest(&self.der)
-            .iter()
-            .map(|octet| format!("{octet:02X}"))
-            .collect();
-        octets.join(":")
+        super::fingerprint(&self.der)
     }
 
     fn is_current(&self, certificate: &Certificate, options: &Options, now: SystemTime) -> bool {

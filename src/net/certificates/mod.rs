@@ -5,6 +5,7 @@ mod pem;
 
 pub use authority::Authority;
 
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,14 @@ impl Certificate {
         }
     }
 
+    /// Its SHA-256 fingerprint, as clients show it when they ask whether to trust it.
+    pub fn fingerprint(&self) -> String {
+        self.key
+            .end_entity_cert()
+            .map(|der| fingerprint(der))
+            .unwrap_or_default()
+    }
+
     /// Whether it is for a host name, by name or by wildcard (RFC 6125 section 6.4.3).
     pub fn covers(&self, host: &str) -> bool {
         let wildcard = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
@@ -128,6 +137,13 @@ impl Certificate {
         let life = self.not_after.duration_since(self.not_before).unwrap_or_default();
         self.not_after.duration_since(now).unwrap_or_default() < life / 3
     }
+}
+
+/// The SHA-256 fingerprint of a certificate, as tools show it: `AB:CD:…`.
+fn fingerprint(der: &[u8]) -> String {
+    let octets = Sha256::digest(der);
+    let octets: Vec<String> = octets.iter().map(|octet| format!("{octet:02X}")).collect();
+    octets.join(":")
 }
 
 /// What a certificate says.

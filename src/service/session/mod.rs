@@ -2,7 +2,7 @@
 
 use crate::service::command::{Caller, Command, Job, Request, Stage, Step};
 use crate::service::form::{Invalid, Values};
-use crate::service::report::Report;
+use crate::service::report::{Layout, Report};
 use crate::stanza::{Condition, Role, StanzaError, ns};
 use crate::xml::{Build, Element, element};
 use jid::FullJid;
@@ -85,12 +85,15 @@ pub enum Reply {
 pub struct Pending {
     node: String,
     id: String,
+    layout: Layout,
 }
 
 impl Pending {
     /// The payload of the result.
     pub fn finish(&self, report: &Report) -> Element {
-        completed(&self.node, &self.id, report)
+        command("completed", &self.node, &self.id)
+            .append_all(report.to_elements(self.layout))
+            .build()
     }
 }
 
@@ -249,6 +252,7 @@ impl Commands {
         let pending = Pending {
             node: execution.command.node().to_owned(),
             id: execution.id.clone(),
+            layout: Layout::of_client(&execution.owner),
         };
         self.remember(execution);
         pending
@@ -366,10 +370,6 @@ fn command(status: &str, node: &str, id: &str) -> minidom::element::ElementBuild
         .with("node", node)
         .with("sessionid", id)
         .with("status", status)
-}
-
-fn completed(node: &str, id: &str, report: &Report) -> Element {
-    command("completed", node, id).append_all(report.to_elements()).build()
 }
 
 fn executing(session: &Session) -> Element {
