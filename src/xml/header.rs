@@ -118,6 +118,7 @@ pub(super) fn declaration(buf: &[u8]) -> Result<Option<usize>, XmlError> {
 
 /// A declaration without its `?>` has the grammar of an opening tag.
 fn check_declaration(declaration: &[u8]) -> Result<(), XmlError> {
+    let declaration = &[declaration, b">"].concat()[..];
     let mut attrs = Vec::new();
     let tag = tag::read(declaration, 2, &Limits::NONE, &mut attrs)?;
     let mut parts = attrs
@@ -131,7 +132,9 @@ fn check_declaration(declaration: &[u8]) -> Result<(), XmlError> {
     }
     let standalone = next.take_if(|(name, _)| *name == b"standalone");
     match (version, encoding, standalone) {
-        _ if tag.empty || next.is_some() || parts.next().is_some() => Err(XmlError::NotWellFormed),
+        _ if tag.empty || tag.end < declaration.len() || next.is_some() || parts.next().is_some() => {
+            Err(XmlError::NotWellFormed)
+        }
         (Some((b"version", b"1.0")), Some((_, encoding)), _) if !encoding.eq_ignore_ascii_case(b"utf-8") => {
             Err(XmlError::UnsupportedEncoding)
         }

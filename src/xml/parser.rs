@@ -86,11 +86,14 @@ impl StreamParser {
         if self.stage == Stage::Done {
             return;
         }
-        if self.buf.is_empty() {
-            self.buf = BytesMut::from(bytes);
-        } else {
-            self.buf.extend_from_slice(bytes);
+        let len = self.buf.len() + bytes.len();
+        if len > self.buf.capacity() {
+            // Twice as much, so that work stays linear, but no more than is ever kept.
+            let room = len.max((self.buf.len() * 2).min(self.limits.stanza_bytes_max));
+            let kept = std::mem::replace(&mut self.buf, BytesMut::with_capacity(room));
+            self.buf.extend_from_slice(&kept);
         }
+        self.buf.extend_from_slice(bytes);
     }
 
     /// The next event in the bytes fed so far; `None` when more bytes are needed.

@@ -227,6 +227,14 @@ impl Scanner {
         outer: &Outer,
         sink: &mut impl Sink,
     ) -> Result<bool, XmlError> {
+        // Mostly the whole tag is there, and one look is enough. Any doubt is for the patient way, whose verdicts do not
+        // depend on how the bytes were cut.
+        if self.pos == self.token + 1
+            && let Ok(tag) = tag::read(window, self.pos, &self.limits, &mut self.attrs)
+        {
+            self.pos = tag.end;
+            return self.enter(window, tag, outer, sink).map(|()| true);
+        }
         let rest = &window[self.pos..];
         let Some(len) = parser.feed(rest) else {
             // A tag never holds `<`: one that lacks a quote must not wait for the limit.
@@ -237,9 +245,12 @@ impl Scanner {
             self.pos = window.len();
             return Ok(false);
         };
-        let end = self.pos + len;
-        self.pos = end + 1;
-        match self.open(window, end, outer, sink) {
+        let end = self.pos + len + 1;
+        self.pos = end;
+        match self
+            .read(&window[..end])
+            .and_then(|tag| self.enter(window, tag, outer, sink))
+        {
             Ok(()) => Ok(true),
             // The same verdict as if the bytes had come one by one.
             Err(_) if memchr(b'<', &window[self.token + 1..end]).is_some() => Err(XmlError::NotWellFormed),
@@ -247,17 +258,27 @@ impl Scanner {
         }
     }
 
-    /// Takes up the opening tag whose `>` is at `end`.
-    fn open(&mut self, window: &[u8], end: usize, outer: &Outer, sink: &mut impl Sink) -> Result<(), XmlError> {
-        self.elements += 1;
-        let depth = self.open.len() + 1;
-        if self.elements > self.limits.elements_max {
+    /// Reads the opening tag that ends with the window, if there may be one more.
+    fn read(&mut self, window: &[u8]) -> Result<Tag, XmlError> {
+        self.check_room()?;
+        tag::read(window, self.token + 1, &self.limits, &mut self.attrs)
+    }
+
+    fn check_room(&self) -> Result<(), XmlError> {
+        if self.elements >= self.limits.elements_max {
             return Err(XmlError::Limit("elements_max"));
         }
-        if depth > self.limits.depth_max {
+        if self.open.len() >= self.limits.depth_max {
             return Err(XmlError::Limit("depth_max"));
         }
-        let tag = tag::read(&window[..end], self.token + 1, &self.limits, &mut self.attrs)?;
+        Ok(())
+    }
+
+    /// Takes up the opening tag that was read.
+    fn enter(&mut self, window: &[u8], tag: Tag, outer: &Outer, sink: &mut impl Sink) -> Result<(), XmlError> {
+        self.check_room()?;
+        self.elements += 1;
+        let depth = self.open.len() + 1;
         let mark = self.scope.mark();
         self.scope.enter(window, &self.attrs, outer, &self.limits)?;
         let ns = self.scope.of_element(window, tag.name, outer)?;

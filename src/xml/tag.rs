@@ -54,6 +54,14 @@ pub(super) struct Tag {
     pub name: QName,
     /// Whether it ends in `/>`.
     pub empty: bool,
+    /// Past its `>`.
+    pub end: usize,
+}
+
+impl Tag {
+    fn new(name: QName, empty: bool, end: usize) -> Tag {
+        Tag { name, empty, end }
+    }
 }
 
 pub(super) fn is_space(byte: u8) -> bool {
@@ -67,11 +75,12 @@ fn skip_space(buf: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Reads the tag whose name begins at `start` and whose `>` stands at `buf.len()`. Its attributes replace what `attrs`
-/// held. Uniqueness and namespaces are the scope's to check.
+/// Reads the tag whose name begins at `start`, up to its `>`. Its attributes replace what `attrs` held. Uniqueness and
+/// namespaces are the scope's to check.
 ///
 /// # Errors
-/// Every violation of the grammar, of the character set, and of the limits on names, values and attributes.
+/// Every violation of the grammar, of the character set, and of the limits on names, values and attributes; some of them
+/// when the tag does not end in `buf`.
 pub(super) fn read(buf: &[u8], start: usize, limits: &Limits, attrs: &mut Vec<Attr>) -> Result<Tag, XmlError> {
     attrs.clear();
     let name = read_name(buf, start, limits)?;
@@ -79,8 +88,9 @@ pub(super) fn read(buf: &[u8], start: usize, limits: &Limits, attrs: &mut Vec<At
     loop {
         let next = skip_space(buf, at);
         match buf.get(next) {
-            None => return Ok(Tag { name, empty: false }),
-            Some(b'/') if next + 1 == buf.len() => return Ok(Tag { name, empty: true }),
+            Some(b'>') => return Ok(Tag::new(name, false, next + 1)),
+            Some(b'/') if buf.get(next + 1) == Some(&b'>') => return Ok(Tag::new(name, true, next + 2)),
+            None => return Err(XmlError::NotWellFormed),
             Some(_) if next == at => return Err(XmlError::NotWellFormed),
             Some(_) if attrs.len() >= limits.attributes_max => return Err(XmlError::Limit("attributes_max")),
             Some(_) => attrs.push(read_attr(buf, next, limits)?),
@@ -152,7 +162,9 @@ mod tests {
 
     fn count(tag: &str) -> Result<usize, XmlError> {
         let mut attrs = Vec::new();
-        read(tag.as_bytes(), 0, &Limits::AUTHENTICATED, &mut attrs)?;
+        let tag = [tag, ">"].concat();
+        let end = read(tag.as_bytes(), 0, &Limits::AUTHENTICATED, &mut attrs)?.end;
+        assert_eq!(end, tag.len());
         Ok(attrs.len())
     }
 
