@@ -58,7 +58,14 @@ impl Layout {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     columns: Vec<(String, String)>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row {
+    cells: Vec<String>,
+    /// Its name and text where it is a field.
+    said: Option<(String, String)>,
 }
 
 impl Table {
@@ -73,7 +80,17 @@ impl Table {
 
     /// Adds a row; a cell for each column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().take(self.columns.len()).collect());
+        self.push(cells, None);
+    }
+
+    /// Adds a row that is said in other words, a name and a text, where it is laid out as a field.
+    pub fn row_said(&mut self, cells: impl IntoIterator<Item = String>, name: String, text: String) {
+        self.push(cells, Some((name, text)));
+    }
+
+    fn push(&mut self, cells: impl IntoIterator<Item = String>, said: Option<(String, String)>) {
+        let cells = cells.into_iter().take(self.columns.len()).collect();
+        self.rows.push(Row { cells, said });
     }
 
     fn to_elements(&self, layout: Layout) -> Vec<Element> {
@@ -83,21 +100,26 @@ impl Table {
         }
     }
 
-    /// The first two cells name a row; the others, but empty ones, are its text, each with its column's label.
     fn fields(&self) -> Vec<Element> {
-        let row = |(number, row): (usize, &Vec<String>)| {
-            let (name, rest) = row.split_at(row.len().min(2));
-            let labels = self.columns.iter().skip(name.len());
-            let cells = labels.zip(rest).filter(|(_, cell)| !cell.is_empty());
-            let text: Vec<String> = cells.map(|((_, label), cell)| [label, ": ", cell].concat()).collect();
+        let field = |(number, row): (usize, &Row)| {
+            let (name, text) = row.said.clone().unwrap_or_else(|| self.say(&row.cells));
             element("field", ns::DATA_FORMS)
                 .with("var", number.to_string())
                 .with("type", FieldKind::TextSingle.name())
-                .with("label", name.join(" "))
-                .append(value(&text.join(", ")))
+                .with("label", name)
+                .append(value(&text))
                 .build()
         };
-        self.rows.iter().enumerate().map(row).collect()
+        self.rows.iter().enumerate().map(field).collect()
+    }
+
+    /// The first two cells name a row; the others, but empty ones, are its text, each with its column's label.
+    fn say(&self, cells: &[String]) -> (String, String) {
+        let (name, rest) = cells.split_at(cells.len().min(2));
+        let labels = self.columns.iter().skip(name.len());
+        let rest = labels.zip(rest).filter(|(_, cell)| !cell.is_empty());
+        let text: Vec<String> = rest.map(|((_, label), cell)| [label, ": ", cell].concat()).collect();
+        (name.join(" "), text.join(", "))
     }
 
     fn reported(&self) -> Vec<Element> {
@@ -107,8 +129,8 @@ impl Table {
             field(var).with("label", label).with("type", kind).build()
         });
         let head = element("reported", ns::DATA_FORMS).append_all(reported).build();
-        let item = |row: &Vec<String>| {
-            let cells = self.columns.iter().zip(row);
+        let item = |row: &Row| {
+            let cells = self.columns.iter().zip(&row.cells);
             element("item", ns::DATA_FORMS)
                 .append_all(cells.map(|((var, _), text)| field(var).append(value(text)).build()))
                 .build()
@@ -118,7 +140,13 @@ impl Table {
 
     /// A line for each row.
     fn to_text(&self) -> String {
-        let line = |row: &Vec<String>| row.iter().filter(|cell| !cell.is_empty()).cloned().collect::<Vec<_>>();
+        let line = |row: &Row| {
+            row.cells
+                .iter()
+                .filter(|cell| !cell.is_empty())
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         let lines: Vec<String> = self.rows.iter().map(|row| line(row).join("  ")).collect();
         lines.join("\n")
     }

@@ -78,7 +78,8 @@ fn report(snapshot: &Snapshot, group: Option<&str>) -> Report {
     let mut lines = Vec::new();
     for node in snapshot.nodes.iter().filter(chosen) {
         for statistic in &node.statistics {
-            table.row(cells(node, statistic));
+            let name = [&node.title, " · ", statistic.definition.name].concat();
+            table.row_said(cells(node, statistic), name, with_extremes(statistic));
         }
         // In a chat all groups are a line each; their members are shown with the group that is asked for.
         if group.is_some() || node.group().is_none() {
@@ -105,18 +106,24 @@ fn cells(node: &Node, statistic: &Statistic) -> Vec<String> {
 }
 
 fn line(node: &Node, long: bool) -> String {
-    let value = |statistic: &Statistic| match statistic.extremes.filter(|_| long) {
-        Some(extremes) => format!(
-            "{} {} ({} to {})",
-            statistic.definition.name,
-            statistic.human(),
-            statistic.definition.human(extremes.min),
-            statistic.definition.human(extremes.max)
-        ),
-        None => format!("{} {}", statistic.definition.name, statistic.human()),
+    let value = |statistic: &Statistic| {
+        let text = if long {
+            with_extremes(statistic)
+        } else {
+            statistic.human()
+        };
+        [statistic.definition.name, " ", &text].concat()
     };
     let values: Vec<String> = node.statistics.iter().map(value).collect();
     let separator = if long { "\n  " } else { " · " };
     let head = if long { ":\n  " } else { ": " };
     [&node.title, head, &values.join(separator)].concat()
+}
+
+/// The value, and between what it has been since the last reset.
+fn with_extremes(statistic: &Statistic) -> String {
+    let human = |value: f64| statistic.definition.human(value);
+    let range = |(least, greatest)| [" (", &human(least), " to ", &human(greatest), ")"].concat();
+    let extremes = statistic.extremes.map(|e| (e.min, e.max));
+    statistic.human() + &extremes.map(range).unwrap_or_default()
 }
