@@ -194,6 +194,7 @@ class Talk:
         self.domain = args.domain
         self.bare = f"monitor@{args.domain}"
         self.full = f"{self.bare}/watchpost"
+        self.pubsub = f"pubsub.{args.domain}"
         self.host = "box1"
         self.crowd = []
 
@@ -523,6 +524,34 @@ async def _(talk):
     return text_of(event_payload(event, "rebooted")) + f" as {item}"
 
 
+@row("4", "pubsub: collections and leaves to browse; a subscription brings what is published below", only="pubsub")
+async def _(talk):
+    client = talk.client
+    info = await client.ask("get", talk.pubsub, f"<query xmlns='{INFO}'/>")
+    kinds = {(i.get("category"), i.get("type")) for i in info.iter(f"{{{INFO}}}identity")}
+    check(("pubsub", "service") in kinds, str(kinds))
+
+    async def browse(node=None):
+        attribute = f" node='{node}'" if node else ""
+        return [i.get("node") for i in await client.ask("get", talk.pubsub, f"<query xmlns='{ITEMS}'{attribute}/>")]
+
+    check("hosts" in await browse(), "no collection hosts")
+    hosts = await browse("hosts")
+    check(hosts, "hosts is empty")
+    leaves = await browse(hosts[0])
+    check(leaves, f"{hosts[0]} has no leaves")
+    subscribe = f"<pubsub xmlns='{PUBSUB}'><subscribe node='hosts' jid='{client.boundjid.bare}'/></pubsub>"
+    subscription = await client.ask("set", talk.pubsub, subscribe)
+    await talk.crowd_in(8)
+    event = await client.until(
+        "an event of the service",
+        lambda s: s.get("from") == talk.pubsub and event_payload(s, "limit-exceeded", node=None) is not None,
+        wait=60,
+    )
+    await talk.crowd_out()
+    return f"hosts > {hosts[0]} > {', '.join(leaves)}; {text_of(subscription)}; {text_of(event)}"
+
+
 # --- 5. Basics ---
 
 
@@ -623,7 +652,7 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--domain", default="localhost")
     parser.add_argument("--ca", required=True)
-    parser.add_argument("--only", default="talk", choices=["talk", "confirm", "dead"])
+    parser.add_argument("--only", default="talk", choices=["talk", "confirm", "dead", "pubsub"])
     parser.add_argument("--be-web1", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     failed = asyncio.run(be_web1(args) if args.be_web1 else play(args))
