@@ -57,14 +57,30 @@ impl Bench {
     }
 
     pub fn connect_through(&self, address: &str, sink: Sink) -> Client {
+        self.bind(address, Role::Viewer, sink)
+    }
+
+    fn bind(&self, address: &str, role: Role, sink: Sink) -> Client {
         let (name, resource) = address.split_once('/').unwrap();
-        let session = self
-            .router
-            .bind(&account(name), Some(resource), Role::Viewer, Arc::new(sink));
+        let session = self.router.bind(&account(name), Some(resource), role, Arc::new(sink));
         Client {
             shared: Arc::downgrade(&self.router.shared),
             session: session.unwrap(),
         }
+    }
+
+    /// A new account of role collector, and its session, available.
+    pub fn collector(&self, name: &str) -> Client {
+        let accounts = self.store.accounts();
+        accounts.add_without_credentials(name, Role::Collector).unwrap();
+        let client = self.bind(
+            &format!("{name}/watchpost"),
+            Role::Collector,
+            Sink::new(1000, 512 * 1024),
+        );
+        client.send("<presence/>");
+        client.received();
+        client
     }
 
     /// An available session that has asked for the roster, and read what came of it.

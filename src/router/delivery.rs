@@ -4,7 +4,7 @@ use super::sender::{Sender, Target};
 use super::sessions::Resources;
 use super::sink::Undelivered;
 use super::{Session, Shared};
-use crate::stanza::{Condition, Kind, Stanza, parse_jid};
+use crate::stanza::{Condition, Kind, Role, Stanza, parse_jid};
 use crate::xml::{CLIENT, Frame, Limits, Rope};
 use jid::{BareJid, Jid};
 
@@ -78,12 +78,23 @@ pub(super) fn message(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
     let outcome = match Target::of(shared.domain(), to) {
         Target::Abroad => Err(Condition::RemoteServerNotFound),
         Target::Server => Err(Condition::ServiceUnavailable),
+        _ if !may_talk(shared, sender, to) => Err(Condition::Forbidden),
         Target::Account(node) => local(shared, sender, stanza, to, (node, None)),
         Target::Resource(node, resource) => local(shared, sender, stanza, to, (node, Some(resource))),
     };
     if let Err(condition) = outcome {
         sender.refuse(stanza, &condition.into());
     }
+}
+
+/// A collector takes words for commands, and collectors command nothing: none may talk to another. What the server
+/// sends in somebody's name it answers for itself.
+fn may_talk(shared: &Shared, sender: &Sender<'_>, to: &Jid) -> bool {
+    let Some(from) = sender.session.filter(|session| session.role() < Role::Viewer) else {
+        return true;
+    };
+    let account = to.to_bare();
+    account == *from.account() || shared.role(&account) != Some(Role::Collector)
 }
 
 fn local(
@@ -257,6 +268,31 @@ mod tests {
         let _ = (phone.received(), desk.received(), low.received());
         assert_eq!(letters(&ada, "bob@@", &all), "D2 D2 E D2 S");
         assert_eq!(letters(&ada, "bob@@/low", &all), "D1 D1 D1 D1 D1");
+    }
+
+    #[test]
+    fn a_collector_talks_to_people_and_to_no_other_collector() {
+        let bench = Bench::new();
+        let (web, db) = (bench.collector("web"), bench.collector("db"));
+        let ada = bench.online("ada/desk");
+        for kind in ["normal", "chat", "groupchat", "headline"] {
+            for to in ["db@@", "db@@/watchpost", "db@@/gone"] {
+                web.send(&message(kind, to));
+                let received = web.received();
+                assert!(
+                    matches!(received.as_slice(), [error] if error.ends_with("forbidden")),
+                    "{kind} {to}: {received:?}"
+                );
+            }
+        }
+        web.send(&message("error", "db@@/watchpost"));
+        assert!(web.received().is_empty() && db.received().is_empty());
+        db.end();
+        assert!(bench.store.offline().list("db", chrono::Utc::now()).is_empty());
+        web.send(&message("chat", "ada@@"));
+        assert_eq!(ada.received(), ["message chat <web/watchpost body=hi"]);
+        ada.send(&message("chat", "web@@"));
+        assert_eq!(web.received(), ["message chat <ada/desk body=hi"]);
     }
 
     #[test]

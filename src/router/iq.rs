@@ -34,6 +34,9 @@ fn request(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, set: bool) 
     if stanza.frame.attr("id").is_none() || stanza.frame.children().count() != 1 {
         return refuse(session, stanza, &Condition::BadRequest.into());
     }
+    if set && !may_command(session, stanza) {
+        return refuse(session, stanza, &Condition::Forbidden.into());
+    }
     // What the handler holds on to (Context::watch_roster) it holds until its answer is queued.
     let cx = shared.context(Some(session));
     let to = sender.recipient(stanza);
@@ -163,6 +166,12 @@ fn may_reach(shared: &Shared, from: &Session, to: &Session) -> bool {
         || to.role() == Role::Collector
         || shared.may_see(from.account(), to.account())
         || to.has_directed(from.jid())
+}
+
+/// Collectors command nothing, whoever is addressed (XEP-0050). What a viewer or more may run the commanded decides.
+fn may_command(from: &Session, stanza: &Stanza) -> bool {
+    let is_command = stanza.frame.children().any(|child| child.ns == ns::COMMANDS);
+    from.role() >= Role::Viewer || !is_command
 }
 
 #[cfg(test)]
@@ -365,6 +374,37 @@ mod tests {
         assert_eq!(answers(" from='bob@@'"), ["iq result <bob query"]);
         assert_eq!(answers(" from='bob@@/desk'"), ["iq result <bob/desk query"]);
         assert_eq!(answers(""), ["iq result <bob/desk query"]);
+    }
+
+    #[test]
+    fn a_collector_commands_nobody_and_still_answers_its_watchers() {
+        let bench = Bench::new();
+        let (web, db) = (bench.collector("web"), bench.collector("db"));
+        let ada = bench.online("ada/desk");
+        db.session.answer_for_account();
+        let command = "<command xmlns='http://jabber.org/protocol/commands' node='reboot'/>";
+        for to in [
+            "db@@",
+            "db@@/watchpost",
+            "db@@/gone",
+            "ada@@/desk",
+            "mon.example",
+            "nobody@@",
+        ] {
+            web.send(&format!("<iq type='set' id='1' to='{to}'>{command}</iq>"));
+            let received = web.received();
+            assert!(received[0].ends_with("forbidden"), "{to}: {received:?}");
+            assert_eq!(received.len(), 1, "{to}");
+        }
+        assert!(db.received().is_empty() && ada.received().is_empty());
+        for to in ["db@@", "db@@/watchpost"] {
+            ada.send(&format!("<iq type='set' id='1' to='{to}'>{command}</iq>"));
+            assert_eq!(db.received(), ["iq set <ada/desk command"], "{to}");
+        }
+        db.send(&format!("<iq type='result' id='1' to='ada@@/desk'>{command}</iq>"));
+        assert_eq!(ada.received(), ["iq result <db/watchpost command"]);
+        web.send("<iq type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>");
+        assert!(web.received()[0].starts_with("iq result"));
     }
 
     #[test]

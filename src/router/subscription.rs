@@ -5,7 +5,7 @@ use super::rosters::refused;
 use super::sender::{Sender, Target};
 use super::{Session, Shared, locked};
 use crate::roster::Request;
-use crate::stanza::{Condition, Stanza, StanzaError};
+use crate::stanza::{Condition, Role, Stanza, StanzaError};
 use crate::store::Ticket;
 use crate::xml::{Address, Rope};
 use jid::{BareJid, Jid};
@@ -20,6 +20,8 @@ pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, to
         Target::Server => Ok(()),
         // Everyone sees their own presence anyway (section 4.2.2).
         _ if contact == *session.account() => Ok(()),
+        // Collectors watch nothing; they answer those who ask to watch them.
+        _ if request == Request::Subscribe && session.role() < Role::Viewer => Err(Condition::Forbidden.into()),
         _ if request == Request::Subscribe && !locked(&session.state).may_ask(shared.now()) => {
             Err(Condition::ResourceConstraint.into())
         }
@@ -128,6 +130,24 @@ mod tests {
 
     fn presence(client: &Client, kind: &str, to: &str) {
         client.send(&format!("<presence type='{kind}' to='{to}@@' id='1'/>"));
+    }
+
+    #[test]
+    fn a_collector_asks_nobody_and_answers_who_asks() {
+        let bench = Bench::new();
+        let (web, db) = (bench.collector("web"), bench.collector("db"));
+        let ada = bench.online("ada/desk");
+        for to in ["db", "ada", "nobody"] {
+            presence(&web, "subscribe", to);
+            assert_eq!(web.received(), [format!("presence error <{to} forbidden")]);
+        }
+        assert!(db.received().is_empty() && ada.received().is_empty());
+        presence(&ada, "subscribe", "web");
+        assert_eq!(web.received(), ["presence subscribe <ada"]);
+        presence(&web, "subscribed", "ada");
+        assert!(ada.received().contains(&"presence <web/watchpost".to_owned()));
+        presence(&web, "unsubscribed", "ada");
+        assert!(ada.received().contains(&"presence unsubscribed <web".to_owned()));
     }
 
     #[test]
