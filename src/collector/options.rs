@@ -35,12 +35,12 @@ pub struct Options {
 
 impl Options {
     /// The defaults: no reboot, no shell command; runs of up to 30 s, 64 KiB of output each, two at once, ten a minute and
-    /// account; operators and admins are told of alerts by chat.
+    /// account; admins are told of alerts by chat.
     pub fn new(host: impl Into<String>, audit: impl Into<PathBuf>) -> Options {
         Options {
             host: host.into(),
             watchers: None,
-            chat_alerts: vec![Role::Operator, Role::Admin],
+            chat_alerts: vec![Role::Admin],
             reboot: None,
             shell: Vec::new(),
             command_time_max: Duration::from_secs(30),

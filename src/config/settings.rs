@@ -91,7 +91,7 @@ section! {
         /// Who may watch it: "all" admins, operators and viewers of the domain, or a list of JIDs.
         watchers: Watchers = Watchers::All,
         /// The roles that are told of alerts by chat: "admin", "operator", "viewer".
-        chat_alerts: Vec<Role> = vec![Role::Admin, Role::Operator],
+        chat_alerts: Vec<Role> = vec![Role::Admin],
         /// How often the host is looked at.
         sample_interval: Time<1_000> = Time::secs(5),
     }
