@@ -3,7 +3,7 @@
 use super::reply::message;
 use super::{Collector, Output};
 use crate::monitor::{Alert, Change, Event, Memory};
-use crate::stanza::ns;
+use crate::stanza::{Stanza, ns};
 use crate::xml::{Build, CLIENT, Element, element};
 use chrono::{DateTime, SecondsFormat, Utc};
 use jid::Jid;
@@ -37,7 +37,8 @@ impl Collector {
         outputs
     }
 
-    /// Says that the host has rebooted, when its boot id is not the one remembered.
+    /// Says that the host has rebooted, when its boot id is not the one remembered. It is remembered once the server has
+    /// the event: told twice is better than lost.
     pub(super) fn rebooted(&mut self) -> Vec<Output> {
         let Some(current) = self.boot_id.clone() else {
             return Vec::new();
@@ -46,14 +47,28 @@ impl Collector {
         if before.as_ref() == Some(&current) {
             return Vec::new();
         }
-        self.memory.save(BOOT_ID, &current);
         if before.is_none() {
+            self.memory.save(BOOT_ID, &current);
             return Vec::new();
         }
         let host = self.options.host.clone();
         let mut outputs = vec![self.publish(event("rebooted", &host).build())];
+        self.reboot_told = Some(self.publication_id());
         outputs.extend(self.tell(&format!("{host} has rebooted.")));
         outputs
+    }
+
+    /// The server has done what it was asked.
+    pub(super) fn acknowledged(&mut self, result: &Stanza) {
+        let told = self.reboot_told.take_if(|id| result.id().as_deref() == Some(id.as_str()));
+        if let (Some(_), Some(current)) = (told, &self.boot_id) {
+            self.memory.save(BOOT_ID, current);
+        }
+    }
+
+    /// The id of the latest publication.
+    fn publication_id(&self) -> String {
+        format!("event-{}", self.publications)
     }
 
     /// XEP-0060 section 7.1 at the own account; the server makes the item's id.
@@ -64,7 +79,7 @@ impl Collector {
         let pubsub = element("pubsub", ns::PUBSUB).append(publish).build();
         let iq = element("iq", CLIENT)
             .with("type", "set")
-            .with("id", format!("event-{}", self.publications))
+            .with("id", self.publication_id())
             .append(pubsub);
         Output::Send(iq.build())
     }

@@ -78,6 +78,8 @@ pub struct Collector {
     /// Since when refusals are counted, and how many there were.
     refusals: (Duration, u32),
     publications: u64,
+    /// The id of the iq that tells of the reboot, until the server has answered it.
+    reboot_told: Option<String>,
 }
 
 /// An iq get or set on its way to an answer.
@@ -118,6 +120,7 @@ impl Collector {
             face: Face::default(),
             refusals: (Duration::ZERO, 0),
             publications: 0,
+            reboot_told: None,
         }
     }
 
@@ -177,11 +180,17 @@ impl Collector {
         stanza.map(Output::Send).into_iter().collect()
     }
 
-    /// A stanza arrived. One without a `from` is nobody's, and ignored.
+    /// A stanza arrived. One without a `from`, the server's answers aside, is nobody's, and ignored.
     pub fn receive(&mut self, frame: &Frame, now: Duration) -> Vec<Output> {
         let Ok(stanza) = Stanza::new(frame.clone()) else {
             return Vec::new();
         };
+        // What the server answers for the own account comes from it, or from nobody (RFC 6120 section 8.1.2.1).
+        let own = |from: &str| from == self.jid.to_bare().as_str();
+        if stanza.iq_type() == Some(IqType::Result) && frame.attr("from").is_none_or(|from| own(&from)) {
+            self.acknowledged(&stanza);
+            return Vec::new();
+        }
         let Some(from) = frame.attr("from").and_then(|from| parse_jid(&from)) else {
             return Vec::new();
         };

@@ -115,19 +115,34 @@ fn the_status_line_is_refreshed_at_most_every_five_minutes() {
 }
 
 #[test]
-fn a_reboot_is_told_by_the_boot_id_and_not_by_a_restart() {
+fn a_reboot_is_told_by_the_boot_id_until_the_server_has_it() {
     let memory = Arc::new(Notebook::default());
-    let news = |boot: &str| {
+    // Who answers the publication: the server (nobody's `from`), a stranger, or none before the process ends.
+    let told = |boot: &str, answers: &[Option<&str>]| {
         let mut bench = Bench::boot(memory.clone(), boot, |_| {});
         let outputs = bench.collector.online(bench.now);
         let sent = bench.settle(outputs);
+        let id = sent.iter().find(|stanza| stanza.is("iq", CLIENT));
+        for from in answers {
+            let result = element("iq", CLIENT)
+                .with("type", "result")
+                .with_some("id", id.and_then(|iq| iq.attr("id")))
+                .with_some("from", *from);
+            let outputs = bench
+                .collector
+                .receive(&Frame::from_element(&result.build()), bench.now);
+            assert!(outputs.is_empty());
+        }
         (published(&sent), texts(&sent).len())
     };
+    let news = |boot: &str| told(boot, &[None]);
     assert_eq!(news("a"), (vec![], 0), "the very first start");
     assert_eq!(news("a"), (vec![], 0), "a restart");
-    let (events, told) = news("b");
-    assert!(events[0].is("rebooted", ns::CODEBITS));
-    assert_eq!((events.len(), told), (1, 1));
+    for answers in [&[][..], &[Some("op@mon.example/desk")], &[None]] {
+        let (events, chats) = told("b", answers);
+        assert!(events[0].is("rebooted", ns::CODEBITS));
+        assert_eq!((events.len(), chats), (1, 1), "told until it is known: {answers:?}");
+    }
     assert_eq!(news("b").0.len(), 0);
 }
 
