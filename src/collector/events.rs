@@ -60,7 +60,9 @@ impl Collector {
 
     /// The server has done what it was asked.
     pub(super) fn acknowledged(&mut self, result: &Stanza) {
-        let told = self.reboot_told.take_if(|id| result.id().as_deref() == Some(id.as_str()));
+        let told = self
+            .reboot_told
+            .take_if(|id| result.id().as_deref() == Some(id.as_str()));
         if let (Some(_), Some(current)) = (told, &self.boot_id) {
             self.memory.save(BOOT_ID, current);
         }

@@ -65,7 +65,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
         ConfigError(format!("{what} in {} line {line}", path.display()))
     };
     let settings: Settings = toml::from_str(text).map_err(|error| match error.span() {
-        Some(span) => explain(&error, |what| at(span.start, what)),
+        Some(span) => explain(&error, |what| match row(text, span.start) {
+            Some(row) => at(span.start, &format!("{row}: {what}")),
+            None => at(span.start, what),
+        }),
         None => ConfigError(format!("{} in {}", error.message(), path.display())),
     })?;
     let wrong = |(offset, what): (usize, String)| at(offset, &what);
@@ -75,6 +78,33 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
         .check()
         .map_err(|what| ConfigError(format!("{what} in {}", path.display())))?;
     Ok(settings)
+}
+
+/// The row of a list of tables that a place in the text is in, if it is in one.
+fn row(text: &str, offset: usize) -> Option<String> {
+    let starts = text.split_inclusive('\n').scan(0, |end, line| {
+        let start = *end;
+        *end += line.len();
+        Some((start, line))
+    });
+    let before = starts.take_while(|(start, _)| *start <= offset);
+    let headers: Vec<(bool, &str)> = before.filter_map(|(_, line)| header(line)).collect();
+    let (_, key) = headers.last().filter(|(several, _)| *several)?;
+    let number = headers
+        .iter()
+        .filter(|(several, other)| *several && other == key)
+        .count();
+    Some(rows::numbered(key, number))
+}
+
+/// The key of a table's header, and whether there may be several such tables.
+fn header(line: &str) -> Option<(bool, &str)> {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    let within = |open: &str, close: &str| line.strip_prefix(open)?.strip_suffix(close).map(str::trim);
+    let several = within("[[", "]]").map(|key| (true, key));
+    let header = several.or_else(|| within("[", "]").map(|key| (false, key)));
+    // Elements of an array may stand in brackets, too; keys of ours are words.
+    header.filter(|(_, key)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
 
 /// Serde's words for an unknown key, and the keys it knows, become a question; anything else stays as it is.
@@ -162,6 +192,44 @@ mod tests {
                 error.contains(&format!("in watchpost.toml line {line}")),
                 "{text}: {error}"
             );
+        }
+    }
+
+    #[test]
+    fn f15_what_is_wrong_with_a_row_names_it() {
+        let good = "[[command]]\nname = 'ls'\nargv = ['/bin/ls']\n";
+        let rule = "[[rule]]\nname = 'hot'\nstatistic = 'cpu#usage'\nclear = 1.0\nmessage = 'm'\n";
+        for (text, expected) in [
+            (
+                "[[command]]\nname = 'x'\nargv = [\n['a']]\n",
+                "[[command]] number 2: invalid type",
+            ),
+            (
+                "[[command]]\nname = 'x'\nnmae = 'x'\n",
+                "[[command]] number 2: unknown key 'nmae' in watchpost.toml line 6",
+            ),
+            (
+                "[[command]]\nname = 'x'\n",
+                "[[command]] number 2: missing field 'argv' in watchpost.toml line 4",
+            ),
+            (
+                "[[command]]\nname = 'x'\nargv = ['ls']\n",
+                "[[command]] 'x': 'ls' is not an absolute path in watchpost.toml line 4",
+            ),
+            (
+                "[[command]]\nname = ''\nargv = ['ls']\n",
+                "[[command]] number 2: name '' must be",
+            ),
+            (
+                "[[command]]\nname = 'ls'\nargv = ['/bin/ls']\n",
+                "[[command]] 'ls': the name 'ls' is taken",
+            ),
+            (rule, "[[rule]] 'hot': give a warning"),
+            ("[[rule]]\nname = 1\n", "[[rule]] number 1: invalid type"),
+            ("[log]\nlevel = 'loud'\n", "unknown variant 'loud'"),
+        ] {
+            let error = refused(&format!("{good}{text}"));
+            assert!(error.starts_with(expected), "{text}: {error}");
         }
     }
 

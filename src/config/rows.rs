@@ -15,6 +15,9 @@ use toml::Spanned;
 
 /// One of several tables under the same key.
 pub trait Row: Sized {
+    /// The key that the tables are under.
+    const KEY: &'static str;
+
     /// What is shown when there is none.
     const EXAMPLE: &'static str;
 
@@ -34,10 +37,10 @@ pub type Rows<T> = Vec<Spanned<T>>;
 /// Checks every row.
 ///
 /// # Errors
-/// Where in the file, and what is wrong there.
+/// Where in the file, and what is wrong with which row.
 pub fn check<T: Row>(rows: &Rows<T>) -> Result<(), (usize, String)> {
     let mut names = BTreeSet::new();
-    for row in rows {
+    for (index, row) in rows.iter().enumerate() {
         let name = row.get_ref().name();
         let unique = if names.insert(name) {
             Ok(())
@@ -46,9 +49,22 @@ pub fn check<T: Row>(rows: &Rows<T>) -> Result<(), (usize, String)> {
         };
         unique
             .and_then(|()| row.get_ref().check())
-            .map_err(|error| (row.span().start, error))?;
+            .map_err(|error| (row.span().start, format!("{}: {error}", label::<T>(index, name))))?;
     }
     Ok(())
+}
+
+/// A row, as its operator knows it: by its name, or by its number when it has none.
+fn label<T: Row>(index: usize, name: &str) -> String {
+    match name.is_empty() {
+        true => numbered(T::KEY, index + 1),
+        false => format!("[[{}]] '{name}'", T::KEY),
+    }
+}
+
+/// A row by its number, counted from 1.
+pub fn numbered(key: &str, number: usize) -> String {
+    format!("[[{key}]] number {number}")
 }
 
 impl<T: Row> Setting for Rows<T> {
@@ -90,6 +106,7 @@ pub struct ParameterRow {
 }
 
 impl Row for CommandRow {
+    const KEY: &'static str = "command";
     const EXAMPLE: &'static str = "name = \"restart\"
 description = \"Restart a service\"
 argv = [\"/usr/bin/systemctl\", \"restart\", \"{service}\"]
@@ -216,6 +233,7 @@ impl Side {
 }
 
 impl Row for RuleRow {
+    const KEY: &'static str = "rule";
     const EXAMPLE: &'static str = "name = \"disk-space\"
 statistic = \"disk/*#percent\"
 direction = \"above\"
@@ -244,10 +262,13 @@ message = \"disk {name} {value} full\"
     fn check(&self) -> Result<(), String> {
         word("name", &self.name)?;
         let levels = [self.warning, self.critical, Some(self.clear)];
-        match levels.into_iter().flatten().all(f64::is_finite) {
-            true => self.to_rule().check(),
-            false => Err(format!("rule '{}': levels must be finite numbers", self.name)),
+        if !levels.into_iter().flatten().all(f64::is_finite) {
+            return Err("levels must be finite numbers".to_owned());
         }
+        // The monitor names the rule itself; here every row is named alike.
+        let named = format!("rule '{}': ", self.name);
+        let checked = self.to_rule().check();
+        checked.map_err(|error| error.strip_prefix(&named).unwrap_or(&error).to_owned())
     }
 
     fn name(&self) -> &str {
