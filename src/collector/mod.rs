@@ -11,6 +11,7 @@ mod chat;
 mod commands;
 mod discovery;
 mod events;
+mod kept;
 mod options;
 mod output;
 mod pace;
@@ -22,6 +23,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use kept::Kept;
 pub use options::{Directory, Options, Parameter, RebootOptions, ShellCommand};
 pub use output::{Finished, Output, Ticket, Work};
 

@@ -109,6 +109,24 @@ impl Alerts {
         }
     }
 
+    /// Goes on where others have stopped, on the same clock: what they found under rules that still stand stays found.
+    /// Returns the alerts that are over, for their rules have changed or gone.
+    pub fn resume(&mut self, before: Alerts) -> Vec<Change> {
+        self.last_id = self.last_id.max(before.last_id);
+        self.now = self.now.max(before.now);
+        let mut over = Vec::new();
+        for ((index, node), state) in before.states {
+            let rule = before.rules.get(index);
+            match self.rules.iter().position(|known| Some(known) == rule) {
+                Some(index) => {
+                    self.states.insert((index, node), state);
+                }
+                None => over.extend(state.alert.map(cleared)),
+            }
+        }
+        over
+    }
+
     /// The number of the newest alert.
     pub fn last_id(&self) -> u64 {
         self.last_id
@@ -414,6 +432,26 @@ mod tests {
             .map(|alert| (alert.id, alert.text.as_str()))
             .collect();
         assert_eq!(active, [(18, "disk /var 97% full"), (17, "disk / 86% full")]);
+        assert_eq!(bench.alerts.last_id(), 18);
+    }
+
+    #[test]
+    fn alerts_go_on_under_new_rules_unless_their_own_has_changed() {
+        let mut bench = Bench::new();
+        let values = [("disk//", "percent", 86.0), ("memory", "available-percent", 4.0)];
+        assert_eq!(bench.feed(&values).len(), 2);
+        let mut rules = default_rules();
+        rules.retain(|rule| rule.name != "memory");
+        rules.reverse();
+        let before = std::mem::replace(&mut bench.alerts, Alerts::new(rules, 0));
+        let over = bench.alerts.resume(before);
+        let over: Vec<_> = over
+            .iter()
+            .map(|change| (change.event, change.alert.rule.as_str()))
+            .collect();
+        assert_eq!(over, [(Event::Cleared, "memory")]);
+        assert_eq!(bench.feed(&values), [], "it was told before");
+        assert_eq!(bench.disk(10.0), [(Event::Cleared, Severity::Warning)]);
         assert_eq!(bench.alerts.last_id(), 18);
     }
 

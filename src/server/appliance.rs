@@ -28,7 +28,7 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
     let mut signals = Signals::new().map_err(|error| ServerError::new(format!("signals cannot be caught: {error}")))?;
     let (server, hub, control, account) = start(config, overrides)?;
     let store = hub.store.clone();
-    let mut collector = hub.start_collector(account.clone());
+    let mut collector = hub.start_collector(account.clone(), None);
     let service: Arc<dyn Service> = hub.clone();
     let background = [
         tokio::spawn(control.serve(service)),
@@ -43,8 +43,8 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
                 Asked::Reload => reload(Arc::clone(&hub)).await,
             },
             () = hub.collector_changed.notified() => {
-                collector.shutdown().await;
-                collector = hub.start_collector(account.clone());
+                let kept = collector.shutdown().await;
+                collector = hub.start_collector(account.clone(), Some(kept));
             }
             () = failed(&mut committed) => {
                 let why = store.failure().unwrap_or_else(|| "its thread has ended".to_owned());

@@ -6,7 +6,7 @@ use crate::admin::{Accounts, Answer, Listening, Request, Service, StatusReport};
 use crate::config::{Config, Overrides};
 use crate::net::Tls;
 use crate::net::certificates::{self, Certificate};
-use crate::net::local::Local;
+use crate::net::local::{Kept, Local};
 use crate::router::Router;
 use crate::store::Store;
 use jid::BareJid;
@@ -61,11 +61,11 @@ impl Hub {
         Accounts::new(self.store.clone(), self.router.clone(), options)
     }
 
-    /// The collector as it is configured now.
-    pub fn start_collector(&self, account: BareJid) -> Local {
+    /// The collector as it is configured now; it goes on where the one before it has stopped.
+    pub fn start_collector(&self, account: BareJid, before: Option<Kept>) -> Local {
         let settings = locked(&self.config).settings.clone();
         let options = settings.local_options(settings.host(host::name), account);
-        Local::start(options, self.router.clone(), self.store.clone())
+        Local::start(options, self.router.clone(), self.store.clone(), before)
     }
 
     fn status(&self) -> StatusReport {

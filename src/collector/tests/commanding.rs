@@ -408,3 +408,47 @@ fn a_reboot_that_fails_is_told_to_who_ordered_it() {
         ]
     );
 }
+
+#[test]
+fn an_ordered_reboot_outlives_a_change_of_the_settings() {
+    let successor = |mut before: Bench, options: Options| {
+        let host = Host {
+            directory: before.people.clone(),
+            memory: before.memory.clone(),
+            processes: Arc::default(),
+            boot_id: None,
+            commands: Vec::new(),
+            account_features: Vec::new(),
+        };
+        let next = Collector::new(options, FULL.parse().expect("a JID"), default_rules(), host);
+        let kept = std::mem::replace(&mut before.collector, next).into_kept();
+        let outputs = before.collector.resume(kept);
+        let sent = before.settle(outputs);
+        (before, sent)
+    };
+    let ordered = || {
+        let mut bench = reboot(|options| options.confirm = false);
+        bench.run(BOSS, "node='reboot'", &[]).expect("ordered");
+        bench
+    };
+    let bench = ordered();
+    let options = bench.collector.options.clone();
+    let (mut bench, sent) = successor(bench, options.clone());
+    assert!(sent.is_empty());
+    bench.now += Duration::from_secs(31);
+    assert!(bench.rebooted());
+    let (mut bench, _) = successor(bench, options.clone());
+    let again = bench.run(BOSS, "node='reboot'", &[]);
+    assert_eq!(again, Err("resource-constraint".to_owned()), "the cool-down stays");
+
+    let bench = ordered();
+    let without = Options {
+        reboot: None,
+        ..bench.collector.options.clone()
+    };
+    let (mut bench, sent) = successor(bench, without);
+    assert!(texts(&sent)[0].contains("called off"), "{sent:?}");
+    assert_eq!(bench.audit().last().expect("a line")["event"], "cancelled");
+    bench.now += Duration::from_secs(31);
+    assert!(!bench.rebooted());
+}

@@ -52,31 +52,49 @@ pub struct Options {
 /// The running collector.
 pub struct Local {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Option<collector::Kept>>,
+    epoch: Instant,
+}
+
+/// What a collector that was shut down leaves to the next.
+pub struct Kept {
+    /// What its times are counted from.
+    epoch: Instant,
+    collector: Option<collector::Kept>,
 }
 
 impl Local {
-    /// Starts it on the current tokio runtime, its timers and processes enabled.
-    pub fn start(options: Options, router: Router, store: Store) -> Local {
+    /// Starts it on the current tokio runtime, its timers and processes enabled. It goes on where the one before it has
+    /// stopped.
+    pub fn start(options: Options, router: Router, store: Store, before: Option<Kept>) -> Local {
         let (stop, stopping) = watch::channel(false);
+        let epoch = before.as_ref().map_or_else(Instant::now, |kept| kept.epoch);
+        let kept = before.and_then(|kept| kept.collector);
         let place = Place {
             options,
             router,
             store,
             processes: Arc::new(Mutex::new(Processes::default())),
-            epoch: Instant::now(),
+            epoch,
         };
         Local {
             stop,
-            task: tokio::spawn(keep_running(place, stopping)),
+            task: tokio::spawn(keep_running(place, stopping, kept)),
+            epoch,
         }
     }
 
     /// Ends it: unavailable presence to its watchers, running programs killed.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(self) -> Kept {
         self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
+        let ended = self.task.await;
+        let collector = ended.unwrap_or_else(|error| {
             tracing::error!(%error, "the collector ended badly");
+            None
+        });
+        Kept {
+            epoch: self.epoch,
+            collector,
         }
     }
 }
@@ -100,28 +118,40 @@ enum Ended {
     Lost(&'static str),
 }
 
-async fn keep_running(place: Place, mut stopping: watch::Receiver<bool>) {
+async fn keep_running(
+    place: Place,
+    mut stopping: watch::Receiver<bool>,
+    mut kept: Option<collector::Kept>,
+) -> Option<collector::Kept> {
     loop {
         let mut tasks = JoinSet::new();
-        tasks.spawn(run(place.clone(), stopping.clone()));
+        tasks.spawn(run(place.clone(), stopping.clone(), kept.take()));
         match tasks.join_next().await {
-            None | Some(Ok(Ended::Stopped)) => return,
-            Some(Ok(Ended::Lost(why))) => tracing::error!(why, "the collector's session was lost"),
+            None => return None,
+            Some(Ok((Ended::Stopped, left))) => return left,
+            Some(Ok((Ended::Lost(why), left))) => {
+                kept = left;
+                tracing::error!(why, "the collector's session was lost");
+            }
             Some(Err(error)) => tracing::error!(%error, "the collector has failed"),
         }
         tokio::select! {
             () = sleep(PAUSE) => {}
-            _ = stopping.changed() => return,
+            _ = stopping.changed() => return kept,
         }
     }
 }
 
-/// Binds the session and drives it to its end.
-async fn run(place: Place, stopping: watch::Receiver<bool>) -> Ended {
+/// Binds the session and drives it to its end. What was kept comes back, with what has been added to it.
+async fn run(
+    place: Place,
+    stopping: watch::Receiver<bool>,
+    kept: Option<collector::Kept>,
+) -> (Ended, Option<collector::Kept>) {
     let sink = Arc::new(Sink::new(usize::MAX, usize::MAX));
     let account = &place.options.account;
     let Ok(session) = place.router.bind(account, Some(RESOURCE), Role::Collector, sink) else {
-        return Ended::Lost("it could not be bound");
+        return (Ended::Lost("it could not be bound"), kept);
     };
     session.answer_for_account();
     let bound = Bound {
@@ -130,7 +160,7 @@ async fn run(place: Place, stopping: watch::Receiver<bool>) -> Ended {
     };
     let memory: Arc<dyn Memory> = Arc::new(Records::new(place.store.clone(), account));
     let Some(sampling) = Sampling::start(&place, memory.clone()) else {
-        return Ended::Lost("its sampling thread could not be started");
+        return (Ended::Lost("its sampling thread could not be started"), kept);
     };
     let host = Host {
         directory: Arc::new(Accounts::new(place.store.clone(), account)),
@@ -146,7 +176,7 @@ async fn run(place: Place, stopping: watch::Receiver<bool>) -> Ended {
         place.options.rules.clone(),
         host,
     );
-    let drive = Drive {
+    let mut drive = Drive {
         collector,
         bound,
         sampling,
@@ -155,7 +185,12 @@ async fn run(place: Place, stopping: watch::Receiver<bool>) -> Ended {
         epoch: place.epoch,
         online: false,
     };
-    drive.run(place.store.committed(), stopping).await
+    if let Some(kept) = kept {
+        let outputs = drive.collector.resume(kept);
+        drive.act(outputs);
+    }
+    let ended = drive.run(place.store.committed(), stopping).await;
+    (ended, Some(drive.collector.into_kept()))
 }
 
 /// A bound session; whatever happens, it is unbound.
@@ -191,7 +226,7 @@ struct Drive {
 
 impl Drive {
     async fn run(
-        mut self,
+        &mut self,
         mut committed: watch::Receiver<store::Ticket>,
         mut stopping: watch::Receiver<bool>,
     ) -> Ended {

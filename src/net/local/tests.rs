@@ -48,7 +48,7 @@ impl Hub {
             rules: Vec::new(),
             commands: Vec::new(),
         };
-        let local = Local::start(options, router.clone(), store.clone());
+        let local = Local::start(options, router.clone(), store.clone(), None);
         Hub {
             router,
             store,
