@@ -516,6 +516,22 @@ async fn a_dead_server_is_unavailable() {
         .await;
 }
 
+#[tokio::test]
+async fn a_collector_that_falls_silent_is_stale_and_then_dead_without_a_goodbye() {
+    let server = server("[limits]\ndead_after = '3s'\n");
+    let mut client = client(&server).await;
+    client.appear().await;
+    let mut web1 = remote_collector(&server);
+    watch_web1(&mut web1, &mut client).await;
+    // Its connection stays open, and nothing answers any more.
+    let stale = client.presence_from("web1@mon.example/watchpost", Type::None).await;
+    assert_eq!(stale.show, Some(tokio_xmpp::parsers::presence::Show::Xa));
+    assert!(statuses(&stale).starts_with("stale since "), "{}", statuses(&stale));
+    client
+        .presence_from("web1@mon.example/watchpost", Type::Unavailable)
+        .await;
+}
+
 // --- 2. Discovery is the catalogue ---
 
 #[tokio::test]

@@ -39,6 +39,9 @@ section! {
         idle_time: Limit<Time<1_000>> = Limit::secs(300),
         /// Time for the answer; without one the stream ends.
         ping_time: Limit<Time<1_000>> = Limit::secs(60),
+        /// Silence of a collector after which its watchers see it unavailable. It is asked after a third of that time, and
+        /// shown as stale after half of it.
+        dead_after: Limit<Time<1_000>> = Limit::secs(60),
         /// A client that takes nothing of what is sent to it for so long is dropped.
         write_time: Limit<Time> = Limit::secs(30),
         /// Waiting for the other side's closing tag.

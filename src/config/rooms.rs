@@ -253,6 +253,7 @@ impl Limits {
             stanza: self.stanza_time.get(),
             idle: self.idle_time.get(),
             ping: self.ping_time.get(),
+            dead_after: self.dead_after.get(),
             write: self.write_time.get(),
             close: self.close_time.get(),
         }

@@ -7,7 +7,7 @@ use super::admission::Permit;
 use super::bucket::Bucket;
 use super::{Shared, transfer};
 use crate::router::{Closing, Router, Session, Violation};
-use crate::stanza::ns;
+use crate::stanza::{Role, ns};
 use crate::store::Ticket;
 use crate::stream::{Condition, Event, Receiving, StreamError};
 use crate::xml::{Frame, Rope, Writer};
@@ -53,9 +53,20 @@ pub(super) struct Connection {
     bytes: Bucket,
     stanzas: Bucket,
     heard_at: Instant,
-    pinged: bool,
+    silence: Silence,
     /// Since when a stanza has been arriving.
     partial_since: Option<Instant>,
+}
+
+/// What has been done about a peer from whom nothing comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    /// Nothing yet.
+    Fresh,
+    /// It was asked whether it is there.
+    Asked,
+    /// Its watchers were told that it is silent: a collector's last word is no longer the state of its host.
+    Told,
 }
 
 /// Why a connection ends.
@@ -94,7 +105,7 @@ impl Connection {
             bytes: Bucket::full(now),
             stanzas: Bucket::full(now),
             heard_at: now,
-            pinged: false,
+            silence: Silence::Fresh,
             partial_since: None,
         }
     }
@@ -191,7 +202,9 @@ impl Connection {
         };
         let now = Instant::now();
         self.heard_at = now;
-        self.pinged = false;
+        if std::mem::replace(&mut self.silence, Silence::Fresh) == Silence::Told {
+            self.shared.router.heard_again(&self.bound.session);
+        }
         self.bytes.take(bytes, &self.shared.options.rate, now);
         let stanzas = self.route()?;
         self.stanzas.take(stanzas, &self.shared.options.stanza_rate, now);
@@ -239,10 +252,18 @@ impl Connection {
 
     fn idle_deadline(&self) -> Instant {
         let times = &self.shared.options.times;
-        match self.pinged {
-            false => self.heard_at + times.idle,
-            true => self.heard_at + times.idle + times.ping,
-        }
+        let after = match (self.is_collector(), self.silence) {
+            (false, Silence::Fresh) => times.idle,
+            (false, _) => times.idle + times.ping,
+            (true, Silence::Fresh) => times.dead_after / 3,
+            (true, Silence::Asked) => times.dead_after / 2,
+            (true, Silence::Told) => times.dead_after,
+        };
+        self.heard_at + after
+    }
+
+    fn is_collector(&self) -> bool {
+        self.bound.session.role() == Role::Collector
     }
 
     /// The next instant at which something must be done unless something happens.
@@ -262,14 +283,19 @@ impl Connection {
         if now < self.idle_deadline() {
             return Ok(());
         }
-        if self.pinged {
-            return Err(Condition::ConnectionTimeout.into());
-        }
-        self.pinged = true;
         let session = &self.bound.session;
-        session
-            .sink()
-            .push(ping(self.shared.stream.domain.as_str(), session.jid().as_str()), None);
+        self.silence = match (self.silence, self.is_collector()) {
+            (Silence::Fresh, _) => {
+                let ping = ping(self.shared.stream.domain.as_str(), session.jid().as_str());
+                session.sink().push(ping, None);
+                Silence::Asked
+            }
+            (Silence::Asked, true) => {
+                self.shared.router.fell_silent(session, now - self.heard_at);
+                Silence::Told
+            }
+            _ => return Err(Condition::ConnectionTimeout.into()),
+        };
         Ok(())
     }
 }

@@ -83,6 +83,9 @@ pub struct Times {
     pub idle: Duration,
     /// For the answer.
     pub ping: Duration,
+    /// Silence of a collector after which its host is dead to its watchers. It is asked after a third of it, and shown
+    /// as silent after a half.
+    pub dead_after: Duration,
     /// Without progress in writing.
     pub write: Duration,
     /// For the peer to close after we did.
@@ -97,6 +100,7 @@ impl Default for Times {
             stanza: Duration::from_secs(60),
             idle: Duration::from_secs(300),
             ping: Duration::from_secs(60),
+            dead_after: Duration::from_secs(60),
             write: Duration::from_secs(30),
             close: Duration::from_secs(5),
         }

@@ -41,12 +41,13 @@ pub use sink::{Closing, Sink};
 use crate::stanza::{Condition, Kind, NotAStanza, Role, Stanza, StanzaError, parse_jid};
 use crate::store::{Store, Ticket};
 use crate::xml::{CLIENT, Frame};
+use chrono::Local;
 use jid::BareJid;
 use sender::Sender;
 use sessions::Bound;
 use shared::{Shared, random_id};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The router: a cheap handle, cloned to every connection.
 #[derive(Clone)]
@@ -145,6 +146,17 @@ impl Router {
             Err(NotAStanza::UnsupportedType) => return Err(Violation::UnsupportedStanzaType),
         }
         Ok(())
+    }
+
+    /// Nothing has been heard of an available session for that long: its watchers see it as `xa`, "stale since …", until
+    /// [`heard_again`](Self::heard_again), its own next presence, or its end.
+    pub fn fell_silent(&self, session: &Arc<Session>, silence: Duration) {
+        presence::fell_silent(&self.shared, session, Local::now() - silence);
+    }
+
+    /// Something came from a session that [fell silent](Self::fell_silent).
+    pub fn heard_again(&self, session: &Arc<Session>) {
+        presence::heard_again(&self.shared, session);
     }
 
     /// Ends a session: unavailable presence to those who saw it, hooks, its undelivered messages kept. Idempotent.

@@ -6,6 +6,7 @@ use super::{Session, Shared, locked, probe, subscription};
 use crate::roster::Request;
 use crate::stanza::{Condition, Stanza};
 use crate::xml::{Address, Build, CLIENT, Frame, element};
+use chrono::{DateTime, Local};
 use jid::{BareJid, Jid};
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ fn available(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> Result<(
         let first = !session.is_available();
         session.set_priority(Some(priority));
         state.presence = Some(frame.clone());
+        state.silent = None;
         broadcast(shared, session, &frame);
         first
     };
@@ -75,6 +77,7 @@ pub(super) fn unavailable(shared: &Shared, session: &Arc<Session>, frame: Option
     let was_available = {
         let mut state = locked(&session.state);
         let was_available = state.presence.take().is_some();
+        state.silent = None;
         let directed = std::mem::take(&mut state.directed);
         farewell(shared, session, frame, was_available, &directed);
         session.set_priority(None);
@@ -100,6 +103,32 @@ fn farewell(shared: &Shared, session: &Arc<Session>, frame: &Frame, was_availabl
             address.to = Some(to.as_str());
             send(shared, frame, &address, to);
         }
+    }
+}
+
+/// Nothing has been heard of a session for some time: its watchers see `xa` and since when, said by the server in its
+/// name. What it has said itself stays remembered.
+pub(super) fn fell_silent(shared: &Shared, session: &Arc<Session>, since: DateTime<Local>) {
+    let mut state = locked(&session.state);
+    if state.presence.is_none() {
+        return;
+    }
+    let status = format!("stale since {}", since.format("%Y-%m-%d %H:%M:%S %:z"));
+    let presence = element("presence", CLIENT)
+        .append(element("show", CLIENT).append("xa").build())
+        .append(element("status", CLIENT).append(status).build());
+    let frame = Frame::from_element(&presence.build());
+    broadcast(shared, session, &frame);
+    state.silent = Some(frame);
+}
+
+/// Something is heard of it again: its watchers see what it said last.
+pub(super) fn heard_again(shared: &Shared, session: &Arc<Session>) {
+    let mut state = locked(&session.state);
+    if state.silent.take().is_some()
+        && let Some(presence) = &state.presence
+    {
+        broadcast(shared, session, presence);
     }
 }
 
@@ -186,7 +215,7 @@ fn tell(shared: &Shared, session: &Arc<Session>, frame: &Frame, contact: &BareJi
 pub(super) fn grant(shared: &Shared, account: &BareJid, contact: &BareJid) {
     for session in shared.available(account) {
         let state = locked(&session.state);
-        if let Some(presence) = &state.presence {
+        if let Some(presence) = state.shown() {
             tell(shared, &session, presence, contact);
         }
     }
@@ -240,6 +269,7 @@ fn without_type(frame: &Frame) -> Frame {
 mod tests {
     use super::DIRECTED_MAX;
     use crate::router::bench::Bench;
+    use std::time::Duration;
 
     /// Who does what.
     type Steps = &'static [(&'static str, &'static str)];
@@ -363,6 +393,34 @@ mod tests {
         assert_eq!(ada.received(), ["presence error <u256 resource-constraint"]);
         ada.end();
         assert!(eve.received().is_empty());
+    }
+
+    #[test]
+    fn who_falls_silent_is_shown_as_stale_until_heard_again() {
+        let bench = Bench::new();
+        bench.befriend("ada", "bob");
+        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+        bob.send("<presence><show>away</show></presence>");
+        ada.received();
+        let stale = |received: &[String]| {
+            received
+                .iter()
+                .any(|line| line.starts_with("presence <bob/desk show=xa status=stale since "))
+        };
+        bench.router.fell_silent(&bob.session, Duration::from_secs(30));
+        assert!(stale(&ada.received()));
+        let late = bench.connect("ada/phone");
+        late.send("<presence/>");
+        assert!(stale(&late.received()), "who comes now sees it too");
+        ada.received();
+        bench.router.heard_again(&bob.session);
+        bench.router.heard_again(&bob.session);
+        assert_eq!(ada.received(), ["presence <bob/desk show=away"]);
+        bench.router.fell_silent(&bob.session, Duration::from_secs(30));
+        bob.end();
+        let received = ada.received();
+        assert!(stale(&received[..1]));
+        assert_eq!(received[1..], ["presence unavailable <bob/desk"]);
     }
 
     #[test]

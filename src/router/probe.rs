@@ -32,7 +32,7 @@ fn introduce(shared: &Shared, session: &Arc<Session>, contact: &BareJid) -> bool
 /// While the resource's state is held, so that what it broadcasts next comes after this.
 fn tell(session: &Session, resource: &Arc<Session>) -> bool {
     let state = locked(&resource.state);
-    let Some(presence) = &state.presence else {
+    let Some(presence) = state.shown() else {
         return false;
     };
     let mut address = Sender::session(resource).address();

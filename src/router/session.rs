@@ -41,12 +41,19 @@ pub struct Session {
 pub(super) struct State {
     /// The last available presence broadcast; `None` while unavailable.
     pub presence: Option<Frame>,
+    /// What its watchers see instead while nothing is heard of it.
+    pub silent: Option<Frame>,
     /// Who else was sent available presence (RFC 6121 section 4.6), oldest first.
     pub directed: Vec<Jid>,
     requests: Option<(Instant, u32)>,
 }
 
 impl State {
+    /// The presence that others see; `None` while unavailable.
+    pub fn shown(&self) -> Option<&Frame> {
+        self.silent.as_ref().or(self.presence.as_ref())
+    }
+
     /// Counts a subscription request; `false` when this session has sent enough of them within a minute.
     pub fn may_ask(&mut self, now: Instant) -> bool {
         let (since, count) = match self.requests {
