@@ -42,7 +42,7 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .warm_up_time(Duration::from_millis(500))
         .configure_from_args();
-    let expected = STANZAS.lines().count() * ((1 << 20) / STANZAS.len());
+    let expected = STANZAS.split_inclusive(">\n").count() * ((1 << 20) / STANZAS.len());
     for chunk in CHUNKS {
         let mut group = criterion.benchmark_group(format!("{chunk}"));
         group.throughput(Throughput::Bytes(stream.len() as u64));
