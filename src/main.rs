@@ -162,7 +162,10 @@ fn run(arguments: Arguments) -> Outcome {
         Some(Command::Status) => say(&admin::status(&config.settings.data)?),
         Some(Command::Reload) => say(&server::reload(&config)?),
         Some(Command::Ca { pem: true }) => say(&admin::authority_pem(&config.settings.certs)?),
-        Some(Command::Ca { pem: false }) => say(&admin::authority(&config.settings.certs)?),
+        Some(Command::Ca { pem: false }) => {
+            let settings = &config.settings;
+            say(&admin::authority(&settings.certs, settings.tls.certificate.as_deref())?);
+        },
         Some(Command::RenameDomain { old, new }) => {
             let old = old.unwrap_or_else(|| config.settings.domain.clone());
             say(&server::rename_domain(&config, &old, &new)?);

@@ -343,6 +343,15 @@ fn ca_shows_the_certificate_to_trust() {
     let server = TestServer::start();
     let text = out(&ended(server.run(&["ca"]), 0));
     assert!(text.contains("ca.pem") || text.contains("BEGIN CERTIFICATE"), "{text}");
+    let log = server.log();
+    let shown = |title: &str| {
+        let line = log.lines().find(|line| line.trim_start().starts_with(title));
+        line.and_then(|line| line.split_whitespace().last()).map(str::to_owned)
+    };
+    for title in ["certificate  SHA-256", "authority    SHA-256"] {
+        let fingerprint = shown(title).unwrap_or_else(|| panic!("no {title} in\n{log}"));
+        assert!(text.contains(&fingerprint), "{title} {fingerprint} is not in\n{text}");
+    }
     let pem = out(&ended(server.run(&["ca", "--pem"]), 0));
     assert_eq!(pem.trim().as_bytes(), server.ca_pem().trim_ascii());
 }

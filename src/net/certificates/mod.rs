@@ -139,6 +139,15 @@ impl Certificate {
     }
 }
 
+/// The SHA-256 fingerprint of the first certificate of a file. Its key is not needed.
+///
+/// # Errors
+/// The file is missing, unreadable, or garbage.
+pub fn fingerprint_of(path: &Path) -> Result<String, CertificateError> {
+    let chain = pem::certificates(path)?;
+    Ok(chain.first().map(|der| fingerprint(der)).unwrap_or_default())
+}
+
 /// The SHA-256 fingerprint of a certificate, as tools show it: `AB:CD:…`.
 fn fingerprint(der: &[u8]) -> String {
     let octets = Sha256::digest(der);
