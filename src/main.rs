@@ -8,9 +8,9 @@ use watchpost::config::{Config, Domain, Listen, Overrides};
 use watchpost::server;
 use watchpost::stanza::Role;
 
-const EXAMPLES: &str = "\
-First start:
-  watchpost --domain mon.example          prints the admin's password once
+const EXAMPLES: &str = r#"First start:
+  echo 'domain = "mon.example"' > watchpost.toml
+  watchpost                               prints the admin's password once
   watchpost ca                            the authority that your clients must trust, and how
 
 Accounts:
@@ -22,7 +22,7 @@ Configuration:
   watchpost check                         what is wrong, before you start it
 
 Without --config the file is ./watchpost.toml, else /etc/watchpost/watchpost.toml, else the defaults.
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage.";
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage."#;
 
 /// A monitoring hub in one binary: an XMPP server whose contacts are your servers.
 #[derive(Parser)]
@@ -157,18 +157,18 @@ fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         None | Some(Command::Run) => server::run(config, overrides)?,
         Some(Command::Account(account)) => self::account(account, &config)?,
-        Some(Command::Check) => say(&server::check(&config)?),
-        Some(Command::Config) => say(&config.document()),
-        Some(Command::Status) => say(&admin::status(&config.settings.data)?),
-        Some(Command::Reload) => say(&server::reload(&config)?),
-        Some(Command::Ca { pem: true }) => say(&admin::authority_pem(&config.settings.certs)?),
+        Some(Command::Check) => say(&server::check(&config)?)?,
+        Some(Command::Config) => say(&config.document())?,
+        Some(Command::Status) => say(&admin::status(&config.settings.data)?)?,
+        Some(Command::Reload) => say(&server::reload(&config)?)?,
+        Some(Command::Ca { pem: true }) => say(&admin::authority_pem(&config.settings.certs)?)?,
         Some(Command::Ca { pem: false }) => {
             let settings = &config.settings;
-            say(&admin::authority(&settings.certs, settings.tls.certificate.as_deref())?);
-        },
+            say(&admin::authority(&settings.certs, settings.tls.certificate.as_deref())?)?;
+        }
         Some(Command::RenameDomain { old, new }) => {
             let old = old.unwrap_or_else(|| config.settings.domain.clone());
-            say(&server::rename_domain(&config, &old, &new)?);
+            say(&server::rename_domain(&config, &old, &new)?)?;
         }
         Some(Command::Completions { .. }) => {} // done before the configuration was read
     }
@@ -194,14 +194,14 @@ fn account(account: Account, config: &Config) -> Outcome {
         Account::Remove { name } => server::Order::Remove { jid: jid(name)? },
         Account::List => server::Order::List,
     };
-    say(&server::order(config, request)?);
+    say(&server::order(config, request)?)?;
     Ok(())
 }
 
 fn completions(shell: clap_complete::Shell) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "watchpost", &mut script);
-    say(&String::from_utf8(script)?);
+    say(&String::from_utf8(script)?)?;
     Ok(())
 }
 

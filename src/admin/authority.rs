@@ -24,7 +24,9 @@ pub fn authority(certs: &Path, own: Option<&Path>) -> Result<String, AdminError>
     let (path, fingerprint) = (path.display(), authority.fingerprint());
     let served = fingerprint_of(own.unwrap_or(&certs.join("server.pem"))).ok();
     let served = served.map_or(String::new(), |fingerprint| {
-        format!("\nThe server's certificate, whose fingerprint a client shows when it warns:\n\n  SHA-256   {fingerprint}\n")
+        format!(
+            "\nThe server's certificate, whose fingerprint a client shows when it warns:\n\n  SHA-256   {fingerprint}\n"
+        )
     });
     Ok(format!(
         "\

@@ -26,6 +26,12 @@ pub use terminal::{complain, say};
 #[error("{0}")]
 pub struct AdminError(pub String);
 
+impl From<std::io::Error> for AdminError {
+    fn from(error: std::io::Error) -> AdminError {
+        AdminError(error.to_string())
+    }
+}
+
 impl From<crate::store::StoreError> for AdminError {
     fn from(error: crate::store::StoreError) -> AdminError {
         AdminError(error.to_string())

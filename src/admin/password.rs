@@ -26,15 +26,15 @@ fn none_given() -> AdminError {
 
 fn asked() -> Result<(String, bool), AdminError> {
     let _silence = Silence::new();
-    say("Password (empty: make one): ");
+    say("Password (empty: make one): ")?;
     let first = line(&stdin())?;
     let Some(first) = first else {
-        say("\n");
+        say("\n")?;
         return Ok((generated()?, true));
     };
-    say("\nThe same again: ");
+    say("\nThe same again: ")?;
     let second = line(&stdin())?;
-    say("\n");
+    say("\n")?;
     match second == Some(first.clone()) {
         true => Ok((first, false)),
         false => Err(AdminError("the two passwords differ: nothing was changed".to_owned())),

@@ -1,11 +1,20 @@
 //! Words to the operator. A closed or broken standard output is no reason to panic (fault O06).
 
-use std::io::{Write, stderr, stdout};
+use std::io::{self, Write, stderr, stdout};
 
-/// Writes text to standard output, as it stands.
-pub fn say(text: &str) {
+/// Writes text to standard output, as it stands. A reader that has gone wants no more, and that is no error.
+///
+/// # Errors
+/// What the system says: the disk behind it is full, say.
+pub fn say(text: &str) -> io::Result<()> {
     let mut out = stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(io::Error::new(
+            error.kind(),
+            format!("cannot write to standard output: {error}"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Writes what went wrong to standard error.

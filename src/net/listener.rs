@@ -27,12 +27,27 @@ const KEEPALIVE_PROBES: u32 = 6;
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {address}: {source}{}", hint(source))]
 pub struct ListenError {
     /// Where.
     pub address: SocketAddr,
     /// What the system said.
     pub source: io::Error,
+}
+
+/// How to mend that an address cannot be listened on, as the end of a sentence.
+pub fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program, perhaps another watchpost, has it: stop that one, or choose another address with --listen \
+             or --listen-tls"
+        }
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one",
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address: choose one that it has, or [::] for all"
+        }
+        _ => "",
+    }
 }
 
 /// Opens a listener.

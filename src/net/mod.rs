@@ -16,7 +16,7 @@ mod passwords;
 mod tls;
 mod transfer;
 
-pub use listener::ListenError;
+pub use listener::{ListenError, hint};
 pub use options::{AdmissionLimits, Listen, Options, Rate, Security, Times};
 pub use tls::Tls;
 

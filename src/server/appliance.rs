@@ -78,12 +78,18 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
     let router = Router::new(settings.router_options(), store.clone(), modules);
     let control = Control::bind(&settings.data)?;
     let options = settings.net_options(features).map_err(ServerError::new)?;
+    if options.listen.is_empty() {
+        let sentence = "nobody could connect: every listener is 'none'; give --listen or --listen-tls an address";
+        return Err(ServerError::new(sentence));
+    }
     let server = Server::start(options, router.clone(), store.clone(), Arc::clone(&tls)).map_err(ServerError::new)?;
     let listening = listening(&server);
     let accounts = Accounts::new(store.clone(), router.clone(), orders::account_options(&config, true));
     let collector = accounts.make_collector()?;
     let welcome = first_start::prepare(&config, &accounts, &listening, &certificate)?;
-    admin::say(&welcome.unwrap_or_default());
+    if let Err(error) = admin::say(&welcome.unwrap_or_default()) {
+        warn!("the first admin's password was lost: {error}; 'watchpost account passwd admin' makes another");
+    }
     for on in &listening {
         info!(address = %on.address, "listening: {}", on.transport);
     }

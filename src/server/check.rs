@@ -4,6 +4,7 @@ use super::{ServerError, host};
 use crate::admin::{Request, ask};
 use crate::config::{Config, Settings};
 use crate::net::certificates::{self, Authority, Files};
+use crate::net::hint;
 use crate::store::Store;
 use std::net::TcpListener;
 use std::path::Path;
@@ -77,7 +78,8 @@ fn certificate(settings: &Settings) -> Result<String, String> {
                 .map(|()| format!("certificates: {} will be made at the first start", own.dir.display()));
         }
         None => {
-            Authority::open(&own.dir).map_err(|error| error.to_string())?;
+            let authority = Authority::open(&own.dir).map_err(|error| error.to_string())?;
+            authority.check_key().map_err(|error| error.to_string())?;
             Files {
                 certificate: own.dir.join("server.pem"),
                 key: own.dir.join("server.key"),
@@ -106,7 +108,7 @@ fn ports(settings: &Settings) -> Vec<Result<String, String>> {
     let all = listen.into_iter().flat_map(|listen| &listen.0);
     all.map(|address| match TcpListener::bind(address) {
         Ok(_) => Ok(format!("port: {address} is free")),
-        Err(error) => Err(format!("cannot listen on {address}: {error}")),
+        Err(error) => Err(format!("cannot listen on {address}: {error}{}", hint(&error))),
     })
     .collect()
 }

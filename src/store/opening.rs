@@ -251,8 +251,8 @@ fn check_meta(directory: &Directory, domain: &str, meta: &Meta) -> Result<(), St
 
 pub(super) fn damaged(directory: &Directory, why: &str) -> StoreError {
     StoreError::Damaged(format!(
-        "the store in {} is damaged ({why}): move the directory away and run 'watchpost restore FILE' with the last \
-         backup",
+        "the store in {} is damaged ({why}): move the directory away, and put the last copy that you made of it \
+         in its place",
         directory.path().display()
     ))
 }

@@ -291,7 +291,7 @@ fn f07_missing_records_are_refused_and_never_served() {
         tamper(&scratch, |db| damage(db, key()));
         let refused = scratch.open("mon.example").expect_err(case);
         assert!(matches!(refused, StoreError::Damaged(_)), "{case}: {refused}");
-        assert!(refused.to_string().contains("watchpost restore FILE"));
+        assert!(refused.to_string().contains("move the directory away"));
     }
 }
 

@@ -59,10 +59,18 @@ impl Authority {
             create(options, now)?;
         }
         let authority = Authority::open(&options.dir)?;
-        let key = options.dir.join("ca.key");
-        match File::open(&key) {
-            Ok(file) => pem::refuse_readable(&key, &file).map(|()| authority),
-            Err(_) => Ok(authority), // kept elsewhere: fine, until there is something to sign
+        authority.check_key().map(|()| authority)
+    }
+
+    /// Whether its key can be used. One that is not there is kept elsewhere: fine, until there is something to sign.
+    ///
+    /// # Errors
+    /// It is readable by others, unreadable, or garbage.
+    pub fn check_key(&self) -> Result<(), CertificateError> {
+        let key = self.dir.join("ca.key");
+        match key.exists() {
+            true => pem::private_key(&key).map(|_| ()),
+            false => Ok(()),
         }
     }
 
