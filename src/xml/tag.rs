@@ -3,6 +3,7 @@
 use super::name::{self, QName};
 use super::text::{self, Kind};
 use super::{Limits, XmlError};
+use memchr::memchr_iter;
 
 /// A range of a buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,9 +152,20 @@ fn read_value(buf: &[u8], start: usize, quote: u8) -> Result<Span, XmlError> {
         at += 1;
     }
     if !plain {
-        text::check(&buf[start..at], Kind::Value, true)?;
+        let value = &buf[start..at];
+        text::check(value, Kind::Value, true)?;
+        check_line_ends(value)?;
     }
     Ok(Span::new(start, at))
+}
+
+/// A CR without LF in a value is a space to XML (section 3.3.3) and an error to rxml 0.14: it is not passed on, for it would
+/// end the stream of every client that is built on that parser.
+fn check_line_ends(value: &[u8]) -> Result<(), XmlError> {
+    match memchr_iter(b'\r', value).all(|cr| value.get(cr + 1) == Some(&b'\n')) {
+        true => Ok(()),
+        false => Err(XmlError::NotWellFormed),
+    }
 }
 
 #[cfg(test)]

@@ -28,10 +28,11 @@ pub fn readdress(input: &[u8]) {
     let digits = options.iter().filter(|byte| byte.is_ascii_digit());
     let cut: Vec<usize> = digits.map(|digit| usize::from(digit - b'0')).collect();
     let added = options.contains(&b'a').then(|| {
-        element("added", "urn:x")
-            .with("by", carried(&from))
-            .append(carried(&appended))
-            .build()
+        let mut added = element("added", "urn:x").with("by", carried(&from)).build();
+        if !appended.is_empty() {
+            added.append_text(carried(&appended));
+        }
+        added
     });
 
     let expected = expected(&frame.to_element(), &address, &cut, added.as_ref());

@@ -231,6 +231,9 @@ fn x15_what_a_strict_receiver_refuses_is_not_passed_on() {
         "<a b/>",
         "<a b='",
         "<a>é]]></a>",
+        "<a b='c\rd'/>",
+        "<a b='\r'/>",
+        "<a b='\r\r\n'/>",
     ] {
         refused(format!("{stanza}<iq/>"), NotWellFormed);
     }
