@@ -105,13 +105,16 @@ impl Router {
                 .map_err(|_| Condition::InternalServerError)?,
         };
         let session = Arc::new(Session::new(jid, role, sink));
+        let held = self.shared.rosters.hold();
         match self.shared.sessions.insert(&session, self.shared.options.resources_max) {
             Bound::Full => return Err(Condition::ResourceConstraint.into()),
             Bound::Instead(holder) => {
                 holder.sink().close(Closing::Conflict);
-                self.unbind(&holder);
+                if holder.end() {
+                    self.leave(&holder, held);
+                }
             }
-            Bound::Fresh => {}
+            Bound::Fresh => drop(held),
         }
         self.shared
             .each(Some(&session), |module, cx| module.session_bound(cx, &session));
@@ -161,12 +164,22 @@ impl Router {
 
     /// Ends a session: unavailable presence to those who saw it, hooks, its undelivered messages kept. Idempotent.
     pub fn unbind(&self, session: &Arc<Session>) {
-        if !session.end() {
-            return;
+        if session.end() {
+            self.leave(session, self.shared.rosters.hold());
         }
+    }
+
+    /// No roster changes between the moment when a session can no longer be found and that when its watchers know: a
+    /// contact that stopped being one in between would never be told.
+    fn leave(&self, session: &Arc<Session>, held: MutexGuard<'_, ()>) {
         let shared = &*self.shared;
+        let goodbye = presence::goodbye();
         shared.sessions.remove(session);
-        presence::unavailable(shared, session, None);
+        let was_available = presence::depart(shared, session, &goodbye);
+        drop(held);
+        if was_available {
+            presence::departed(shared, session, &goodbye);
+        }
         queries::abandon(shared, session);
         delivery::hand_back(shared, session, session.sink().end());
         if shared.sessions_of(session.account()).is_empty() {

@@ -19,7 +19,7 @@ pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
         (None | Some("available"), None) => available(shared, session, &stanza.frame),
         (None | Some("available"), Some(to)) => directed(shared, session, stanza, to, true),
         (Some("unavailable"), None) => {
-            unavailable(shared, session, Some(&stanza.frame));
+            unavailable(shared, session, &stanza.frame);
             Ok(())
         }
         (Some("unavailable"), Some(to)) => directed(shared, session, stanza, to, false),
@@ -62,33 +62,42 @@ fn available(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> Result<(
     Ok(())
 }
 
-/// Broadcast of unavailable presence (section 4.5), to those as well who had directed presence (section 4.6.3): what
-/// the client sent, or, when it went without a word, the server's own. Once: a session that is not available, and has
+/// Broadcast of unavailable presence (section 4.5), to those as well who had directed presence (section 4.6.3). Once:
+/// a session that is not available, and has
 /// sent no directed presence, tells nobody.
-pub(super) fn unavailable(shared: &Shared, session: &Arc<Session>, frame: Option<&Frame>) {
-    let own;
-    let frame = match frame {
-        Some(frame) => frame,
-        None => {
-            own = Frame::from_element(&element("presence", CLIENT).with("type", "unavailable").build());
-            &own
-        }
-    };
-    let was_available = {
-        let mut state = locked(&session.state);
-        let was_available = state.presence.take().is_some();
-        state.silent = None;
-        let directed = std::mem::take(&mut state.directed);
-        farewell(shared, session, frame, was_available, &directed);
-        session.set_priority(None);
-        was_available
-    };
+pub(super) fn unavailable(shared: &Shared, session: &Arc<Session>, frame: &Frame) {
+    // A contact that stops being one meanwhile would be told neither here nor there.
+    let held = shared.rosters.hold();
+    let was_available = depart(shared, session, frame);
+    drop(held);
     if was_available {
-        session.set_caps(None);
-        shared.each(Some(session), |module, cx| {
-            module.presence_unavailable(cx, session, frame)
-        });
+        departed(shared, session, frame);
     }
+}
+
+/// What the server says for a session that went without a word.
+pub(super) fn goodbye() -> Frame {
+    Frame::from_element(&element("presence", CLIENT).with("type", "unavailable").build())
+}
+
+/// Tells everyone, while the caller holds the rosters; whether the session was available. Then it is the modules' turn:
+/// [`departed`].
+pub(super) fn depart(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> bool {
+    let mut state = locked(&session.state);
+    let was_available = state.presence.take().is_some();
+    state.silent = None;
+    let directed = std::mem::take(&mut state.directed);
+    farewell(shared, session, frame, was_available, &directed);
+    session.set_priority(None);
+    was_available
+}
+
+/// Tells the modules that a session is no longer available.
+pub(super) fn departed(shared: &Shared, session: &Arc<Session>, frame: &Frame) {
+    session.set_caps(None);
+    shared.each(Some(session), |module, cx| {
+        module.presence_unavailable(cx, session, frame)
+    });
 }
 
 fn farewell(shared: &Shared, session: &Arc<Session>, frame: &Frame, was_available: bool, directed: &[Jid]) {
