@@ -106,7 +106,8 @@ impl Stanza {
 }
 
 /// Parses and prepares a JID (RFC 7622 by way of the `jid` crate's profile); a trailing dot of the domain is stripped. A
-/// domain that still ends in one is refused, so that no entity has two names.
+/// domain that still ends in one is refused, so that no entity has two names, and so is what would become another JID if
+/// it were prepared once more: the profile folds case before it normalises, and of U+1D3F that makes a capital R.
 pub fn parse_jid(text: &str) -> Option<Jid> {
     let (bare, resource) = match text.split_once('/') {
         Some((bare, resource)) => (bare, Some(resource)),
@@ -122,5 +123,6 @@ pub fn parse_jid(text: &str) -> Option<Jid> {
             .ok()
             .map(Jid::from),
     };
-    jid.filter(|jid| !jid.domain().as_str().ends_with('.'))
+    let is_prepared = |jid: &Jid| text.is_ascii() || Jid::new(jid.as_str()).as_ref() == Ok(jid);
+    jid.filter(|jid| !jid.domain().as_str().ends_with('.') && is_prepared(jid))
 }
