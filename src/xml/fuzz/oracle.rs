@@ -20,11 +20,12 @@ pub struct Reading {
 
 /// Reads a stream, up to its end or the first error.
 pub fn read_stream(bytes: &[u8]) -> Reading {
+    let bytes = with_line_feeds(bytes);
     let options = Options {
         max_token_length: TOKEN_BYTES_MAX,
         ..Options::default()
     };
-    let mut reader = Reader::with_options(bytes, options);
+    let mut reader = Reader::with_options(&bytes[..], options);
     let mut reading = Reading {
         root: None,
         children: Vec::new(),
@@ -42,6 +43,17 @@ pub fn read_stream(bytes: &[u8]) -> Reading {
             }
         }
     }
+}
+
+/// The line ends as an XML processor must see them before it parses (XML 1.0 section 2.11). rxml 0.14 does so while it
+/// reads, and leaves a CR that follows a `]` in a CDATA section as it is.
+fn with_line_feeds(bytes: &[u8]) -> Vec<u8> {
+    let ends = |(at, &byte): (usize, &u8)| match byte {
+        b'\r' if bytes.get(at + 1) == Some(&b'\n') => None,
+        b'\r' => Some(b'\n'),
+        other => Some(other),
+    };
+    bytes.iter().enumerate().filter_map(ends).collect()
 }
 
 impl Reading {
