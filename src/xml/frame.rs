@@ -185,14 +185,32 @@ impl Frame {
         let mut cut = cut.to_vec();
         cut.sort_unstable();
         let mut at = self.head.open_end;
+        let mut kept_end = at;
         for child in cut.into_iter().filter_map(|index| self.head.children.get(index)) {
             // An index that is named twice begins before where the first has ended.
             if child.span.start as usize >= at {
-                rope.push(self.bytes.slice(at..child.span.start as usize));
+                let start = child.span.start as usize;
+                if at < start {
+                    kept_end = start;
+                }
+                rope.push(self.bytes.slice(at..start));
                 at = child.span.end();
+                if joins(&self.bytes[..kept_end], &self.bytes[at..]) {
+                    rope.push(Bytes::from_static(b"<![CDATA[]]>"));
+                }
             }
         }
         rope.push(self.bytes.slice(at..self.head.close_start));
+    }
+}
+
+/// Whether text before and after a child that is cut would mean something else once they stand side by side: CR and LF
+/// are one line end, and `]]>` is not well-formed (XML 1.0 sections 2.11 and 2.4).
+fn joins(before: &[u8], after: &[u8]) -> bool {
+    match (before.last(), after.first()) {
+        (Some(b'\r'), Some(b'\n')) => true,
+        (Some(b']'), Some(b']' | b'>')) => true,
+        _ => false,
     }
 }
 
@@ -297,6 +315,19 @@ mod tests {
         );
         assert_eq!(delivered("<presence/>", Address::default(), &[], &[]), "<presence/>");
         assert_eq!(delivered("<m><a/></m>", Address::default(), &[0], &[]), "<m></m>");
+    }
+
+    #[test]
+    fn x26_what_stood_around_a_child_that_is_cut_keeps_its_meaning() {
+        for (xml, text) in [
+            ("<m>]]<a/>></m>", "]]>"),
+            ("<m>]<a/>]></m>", "]]>"),
+            ("<m>]]<a/><a/>></m>", "]]>"),
+            ("<m>1\r<a/>\n2</m>", "1\n\n2"),
+        ] {
+            let sent = delivered(xml, Address::default(), &[0, 1], &[]);
+            assert_eq!(frame(&sent).to_element().text(), text, "{sent}");
+        }
     }
 
     #[test]
