@@ -20,7 +20,7 @@ pub struct Reading {
 
 /// Reads a stream, up to its end or the first error.
 pub fn read_stream(bytes: &[u8]) -> Reading {
-    let bytes = with_line_feeds(bytes);
+    let bytes = with_line_feeds(without_leading_space(bytes));
     let options = Options {
         max_token_length: TOKEN_BYTES_MAX,
         ..Options::default()
@@ -43,6 +43,13 @@ pub fn read_stream(bytes: &[u8]) -> Reading {
             }
         }
     }
+}
+
+/// White space before the root, where no declaration follows, is XML (production 22), and a client that is late with its
+/// keep-alive sends it; rxml 0.14 takes none.
+fn without_leading_space(bytes: &[u8]) -> &[u8] {
+    let root = bytes.trim_ascii_start();
+    if root.starts_with(b"<?") { bytes } else { root }
 }
 
 /// The line ends as an XML processor must see them before it parses (XML 1.0 section 2.11). rxml 0.14 does so while it
