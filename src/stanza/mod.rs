@@ -5,11 +5,14 @@
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod hints;
 pub mod ns;
 mod reply;
 mod role;
+pub mod rsm;
 
 pub use error::{Condition, ErrorType, StanzaError};
+pub use hints::Hints;
 pub use reply::{error_reply, iq_result};
 pub use role::Role;
 
