@@ -174,7 +174,9 @@ impl ServerFirst {
 fn binding_data<'a>(flag: &str, offer: &Offer<'a>) -> Result<&'a [u8], Failure> {
     match (flag, offer.channel_binding) {
         ("n", false) => Ok(&[]),
-        ("y", false) if offer.binding_offered => Err(Failure::NotAuthorized),
+        // The same section: this must fail. It is no wrong password, and does not count as one: slixmpp up to 1.8 sends it
+        // for each SCRAM of the list, because it knows no binding of TLS 1.3, before it comes to PLAIN.
+        ("y", false) if offer.binding_offered => Err(Failure::MechanismTooWeak),
         ("y", false) => Ok(&[]),
         (flag, true) => flag
             .strip_prefix("p=")
