@@ -3,10 +3,14 @@
 if $QUICK; then unchecked "the release build" "left out by --quick: the clients play against the debug build"; fi
 stage "$PROFILE build" built
 
+# venv [NAME]: tests/.venv-NAME with requirements-NAME.txt; without a name slixmpp's. Debian's Python, since that is the
+# Python of Debian's packages; another where it is missing.
 venv() {
+    local folder=tests/.venv${1:+-$1} python=/usr/bin/python3
     need python3-venv || return 1
-    [ -x tests/.venv/bin/python ] || python3 -m venv tests/.venv || return 1
-    tests/.venv/bin/pip install -q --disable-pip-version-check -r tests/clients/requirements.txt
+    [ -x $python ] || python=python3
+    [ -x "$folder/bin/python" ] || $python -m venv "$folder" || return 1
+    "$folder/bin/pip" install -qq --disable-pip-version-check -r "tests/clients/requirements${1:+-$1}.txt"
 }
 
 # slixmpp plays the talk: talk_with CONFIG ONLY
@@ -34,11 +38,30 @@ slixmpp_confirm() {
     return $code
 }
 slixmpp_dead() { venv && talk_with tests/clients/watchpost.toml dead; }
-profanity() { built && need tmux profanity && tests/clients/profanity.sh; }
+
+# Each brings about the rows of tests/clients/rows.txt: play MECHANISM LACKS COMMAND...
+# No stream can be resumed before the server has XEP-0198.
+RESUME=resume
+play() { built && venv && tests/clients/play "$@"; }
+slixmpp_rows() { play SCRAM-SHA-512 $RESUME tests/.venv/bin/python tests/clients/with_slixmpp.py; }
+# It takes the first -PLUS for tls-unique, which TLS 1.3 has not, then says so with each SCRAM: PLAIN is what remains.
+slixmpp_debian() { need python3-slixmpp && play PLAIN $RESUME /usr/bin/python3 tests/clients/with_slixmpp.py; }
+aioxmpp() { venv aioxmpp && play SCRAM-SHA-256 $RESUME tests/.venv-aioxmpp/bin/python tests/clients/with_aioxmpp.py; }
+xmpp_client() {
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then need nodejs npm || return 1; fi
+    (cd tests/clients/xmpp-client && npm ci --silent) &&
+        play SCRAM-SHA-1 $RESUME node tests/clients/xmpp-client/rows.js
+}
+profanity() { need tmux profanity && play SCRAM-SHA-512 $RESUME tests/clients/profanity.sh; }
 
 stage "talk by slixmpp" slixmpp
 stage "talk by slixmpp: reboot with confirmation" slixmpp_confirm
 slow "talk by slixmpp: a collector loses power" slixmpp_dead
+stage "slixmpp 1.17" slixmpp_rows
+stage "slixmpp 1.8 of Debian" slixmpp_debian
+stage "aioxmpp" aioxmpp
+stage "@xmpp/client" xmpp_client
 stage "profanity" profanity
+unchecked "stream resumption by these clients" "the server has no XEP-0198 yet"
 # A row of the wire contract whose code is not there yet. It is written: talk.py --only pubsub.
 unchecked "pubsub.DOMAIN with its collections (wire contract, section 4)" "not built yet"
