@@ -54,6 +54,9 @@ xmpp_client() {
 }
 profanity() { need tmux profanity && play SCRAM-SHA-512 $RESUME tests/clients/profanity.sh; }
 
+# An hour of it by hand: tests/churn 60.
+churn() { built && tests/churn "$($QUICK && echo 0.4 || echo 2)"; }
+
 stage "talk by slixmpp" slixmpp
 stage "talk by slixmpp: reboot with confirmation" slixmpp_confirm
 slow "talk by slixmpp: a collector loses power" slixmpp_dead
@@ -62,6 +65,7 @@ stage "slixmpp 1.8 of Debian" slixmpp_debian
 stage "aioxmpp" aioxmpp
 stage "@xmpp/client" xmpp_client
 stage "profanity" profanity
+stage "clients that come and go" churn
 unchecked "stream resumption by these clients" "the server has no XEP-0198 yet"
 # A row of the wire contract whose code is not there yet. It is written: talk.py --only pubsub.
 unchecked "pubsub.DOMAIN with its collections (wire contract, section 4)" "not built yet"
