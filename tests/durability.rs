@@ -16,7 +16,7 @@ const ROUNDS: u64 = 20;
 const START_MAX: Duration = Duration::from_secs(5);
 
 /// The clients of this test write as fast as they can.
-const SETTINGS: &str = "[limits]\nroster_items = 'none'\nstanza_rate = 'none'\nstanza_burst = 'none'\nrate = 'none'\n\
+const SETTINGS: &str = "[limits]\nroster_items = 'none'\nstanza_rate = 'none'\nstanza_burst = 'none'\nrate = 'none'\npublish_rate = 'none'\n\
                         rate_burst = 'none'\noffline_messages = 'none'\noffline_size = 'none'\n";
 
 /// What the server has acknowledged.

@@ -153,6 +153,21 @@ impl Accounts {
         Ok(format!("{jid} is removed\n"))
     }
 
+    /// Refuses log-in to an account, and ends its sessions; or allows it again.
+    ///
+    /// # Errors
+    /// There is no such account; the store takes no more.
+    pub fn set_disabled(&self, jid: &BareJid, disabled: bool) -> Result<String, AdminError> {
+        let name = self.name(jid)?;
+        let ticket = self.store.accounts().set_disabled(name, disabled);
+        self.durable(ticket.map_err(|error| absent(jid, error))?)?;
+        if disabled {
+            self.router.end_sessions(Some(jid), Closing::NotAuthorized);
+        }
+        let state = if disabled { "disabled" } else { "enabled" };
+        Ok(format!("{jid} is {state}\n"))
+    }
+
     /// All accounts, by name.
     pub fn list(&self) -> Vec<AccountLine> {
         let sessions = self.router.sessions();
@@ -206,12 +221,11 @@ mod tests {
     /// Accounts of `mon.example`, whose appliance does not run.
     fn accounts(dir: &std::path::Path, watchers: Option<Vec<BareJid>>) -> Accounts {
         let store = Store::open(dir, "mon.example").unwrap();
-        let options = router::Options {
-            domain: "mon.example".to_owned(),
-            resources_max: 10,
-            roster: crate::roster::Limits::DEFAULT,
-        };
-        let router = Router::new(options, store.clone(), crate::modules::all());
+        let router = Router::new(
+            router::Options::new("mon.example"),
+            store.clone(),
+            crate::modules::all(),
+        );
         let policy = Policy { scram: false };
         Accounts::new(
             store,

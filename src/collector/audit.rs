@@ -16,7 +16,7 @@ const KEPT: usize = 4;
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Event {
+pub enum Event {
     /// It is about to run.
     Start,
     /// It has run.
@@ -29,7 +29,7 @@ pub(super) enum Event {
 
 /// One line. Absent fields are not written; values of secret parameters never are.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Line {
+pub struct Line {
     /// What happened.
     pub event: Event,
     /// The number that start and end of one run share.
@@ -55,7 +55,7 @@ pub(super) struct Line {
 
 impl Line {
     /// A line about an attempt.
-    pub(super) fn new(event: Event, jid: &str, command: &str) -> Line {
+    pub fn new(event: Event, jid: &str, command: &str) -> Line {
         Line {
             event,
             run: None,
@@ -78,33 +78,31 @@ struct Stamped<'a> {
 
 /// The log: append-only, mode 0600, rotated. A cheap handle.
 #[derive(Clone, Debug)]
-pub(super) struct Audit {
+pub struct Audit {
     path: Arc<PathBuf>,
-    // One writer at a time, so that rotation and lines do not mix.
-    turn: Arc<Mutex<()>>,
 }
+
+/// One writer at a time, through whichever handle, so that rotation and lines do not mix.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Audit {
     /// The log in that file, which is made when the first line is.
-    pub(super) fn new(path: PathBuf) -> Audit {
-        Audit {
-            path: Arc::new(path),
-            turn: Arc::default(),
-        }
+    pub fn new(path: PathBuf) -> Audit {
+        Audit { path: Arc::new(path) }
     }
 
     /// Appends a line and waits until it is on the disk.
     ///
     /// # Errors
     /// When it is not: whatever the line is about must not happen.
-    pub(super) async fn write(&self, line: Line) -> io::Result<()> {
+    pub async fn write(&self, line: Line) -> io::Result<()> {
         let log = self.clone();
         let written = tokio::task::spawn_blocking(move || log.append(&line)).await;
         written.unwrap_or_else(|_| Err(io::Error::other("the writer stopped")))
     }
 
     fn append(&self, line: &Line) -> io::Result<()> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut text = serde_json::to_vec(&Stamped { time, line })?;
         text.push(b'\n');

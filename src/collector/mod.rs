@@ -23,6 +23,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{Audit, Event, Line};
 pub use kept::Kept;
 pub use options::{Directory, Options, Parameter, RebootOptions, ShellCommand};
 pub use output::{Finished, Output, Ticket, Work};
@@ -34,7 +35,6 @@ use crate::stanza::{
     Condition, ErrorType, IqType, Kind, Role, Stanza, StanzaError, error_reply, iq_result, ns, parse_jid,
 };
 use crate::xml::{Build, CLIENT, Element, Frame, element};
-use audit::{Audit, Event, Line};
 use board::Board;
 use jid::{BareJid, FullJid, Jid};
 use presence::Face;

@@ -100,6 +100,20 @@ section! {
         roster_group_size: Limit<Size> = Limit::bytes(256),
         /// Subscription requests waiting for one account's answer.
         pending_subscriptions: Limit<Count> = Limit::count(50),
+        /// Subscription requests that one session may send in a minute.
+        subscription_requests_per_minute: Limit<Count> = Limit::count(10),
+        /// Presence changes a minute that a session's contacts are told of; past that they are told the last one, later.
+        presence_rate: Limit<Count> = Limit::count(10),
+        /// Presence changes told at once before the rate applies.
+        presence_burst: Limit<Count> = Limit::count(20),
+        /// Changes of nodes a minute by one session that is no collector's.
+        publish_rate: Limit<Count> = Limit::count(30),
+        /// Changes of nodes at once before the rate applies.
+        publish_burst: Limit<Count> = Limit::count(100),
+        /// Accounts that a session of a viewer or an operator may write to within a minute.
+        recipients_per_minute: Limit<Count> = Limit::count(60),
+        /// Addresses that one account may block.
+        blocked: Limit<Count<0>> = Limit::count(1_000),
 
         /// Messages kept for one account while it is away.
         offline_messages: Limit<Count<0>> = Limit::count(100),
@@ -116,6 +130,10 @@ section! {
         pep_item_size: Limit<Size<1_024>> = Limit::bytes(64 << 10),
         /// All items of one account.
         pep_size: Limit<Size<1_024>> = Limit::bytes(2 << 20),
+        /// Private XML (XEP-0049): elements of one account.
+        private_elements: Limit<Count> = Limit::count(64),
+        /// All private XML of one account.
+        private_size: Limit<Size<1_024>> = Limit::bytes(256 << 10),
         /// Entity capabilities (XEP-0115) remembered.
         caps_cache: Limit<Count> = Limit::count(1_000),
 

@@ -1,7 +1,7 @@
 //! The settings as each room wants them.
 
 use super::limits::Limits;
-use super::settings::{Listeners, Sasl, Settings};
+use super::settings::{Contact, Listeners, Sasl, Settings};
 use super::values::{Listen, Watchers};
 use crate::collector::{self, RebootOptions};
 use crate::monitor::{Rule, default_rules};
@@ -13,6 +13,7 @@ use crate::{roster, router, store, xml};
 use bytes::Bytes;
 use jid::BareJid;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The audit log's name in the data directory.
@@ -56,6 +57,9 @@ impl Settings {
             domain: self.domain.0.clone(),
             resources_max: self.limits.resources.get(),
             roster: self.limits.roster(),
+            blocked_max: self.limits.blocked.get(),
+            rates: self.limits.rates(),
+            contacts: self.contact.fields(),
         }
     }
 
@@ -157,13 +161,14 @@ impl Settings {
             command_output_bytes_max: self.limits.command_output.get(),
             commands_parallel_max: self.limits.command_parallel.get(),
             commands_per_minute_max: self.limits.command_per_minute.get(),
-            command_sessions: session::Limits {
-                account_max: self.limits.command_sessions_per_account.get(),
-                total_max: self.limits.command_sessions.get(),
-                time_max: self.limits.command_session_time.get(),
-            },
-            ..collector::Options::new(host, self.data.join(AUDIT))
+            command_sessions: self.limits.command_sessions(),
+            ..collector::Options::new(host, self.audit_path())
         }
+    }
+
+    /// Where commands are noted.
+    pub fn audit_path(&self) -> PathBuf {
+        self.data.join(AUDIT)
     }
 
     /// Who may watch the collector; `None`: every admin, operator and viewer.
@@ -200,6 +205,22 @@ impl Settings {
     }
 }
 
+impl Contact {
+    /// As XEP-0157 names them.
+    fn fields(&self) -> router::Contacts {
+        let fields = [
+            ("abuse-addresses", &self.abuse),
+            ("admin-addresses", &self.admin),
+            ("feedback-addresses", &self.feedback),
+            ("sales-addresses", &self.sales),
+            ("security-addresses", &self.security),
+            ("status-addresses", &self.status),
+            ("support-addresses", &self.support),
+        ];
+        fields.map(|(var, addresses)| (var, addresses.0.clone())).into()
+    }
+}
+
 impl Sasl {
     /// Whether a SCRAM mechanism is offered, so that its keys must be kept.
     pub fn has_scram(&self) -> bool {
@@ -218,7 +239,18 @@ impl Limits {
             account_bytes_max: self.pep_size.get(),
             items_max: self.pep_items.get(),
             item_bytes_max: self.pep_item_size.get(),
+            private_elements_max: self.private_elements.get(),
+            private_bytes_max: self.private_size.get(),
             caps_max: self.caps_cache.get(),
+        }
+    }
+
+    /// Bounds on sessions of commands, at each address that has some.
+    pub fn command_sessions(&self) -> session::Limits {
+        session::Limits {
+            account_max: self.command_sessions_per_account.get(),
+            total_max: self.command_sessions.get(),
+            time_max: self.command_session_time.get(),
         }
     }
 
@@ -230,6 +262,17 @@ impl Limits {
             groups_max: self.roster_groups.get(),
             group_bytes_max: self.roster_group_size.get(),
             requests_max: self.pending_subscriptions.get(),
+        }
+    }
+
+    fn rates(&self) -> router::Rates {
+        router::Rates {
+            presence_per_minute: self.presence_rate.get(),
+            presence_burst: self.presence_burst.get(),
+            publishes_per_minute: self.publish_rate.get(),
+            publish_burst: self.publish_burst.get(),
+            recipients_per_minute: self.recipients_per_minute.get(),
+            requests_per_minute: self.subscription_requests_per_minute.get(),
         }
     }
 

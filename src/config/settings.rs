@@ -4,7 +4,7 @@ use super::limits::Limits;
 use super::rows::{CommandRow, Rows, RuleRow};
 use super::setting::section;
 use super::units::Time;
-use super::values::{Domain, Format, Level, Listen, Mechanisms, Watchers};
+use super::values::{Addresses, Domain, Format, Level, Listen, Mechanisms, Watchers};
 use crate::stanza::Role;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -27,6 +27,9 @@ section! {
         sasl: Sasl = Sasl::default(),
         /// Bounds on what peers and people may use. Each number, size and time takes "none".
         limits: Limits = Limits::default(),
+        /// Whom people turn to about this server (XEP-0157): lists of addresses, such as ["mailto:ops@mon.example",
+        /// "xmpp:admin@mon.example"].
+        contact: Contact = Contact::default(),
         /// The log, on standard error.
         log: Log = Log::default(),
         /// The collector: the contact that speaks for this host.
@@ -70,6 +73,26 @@ section! {
     Sasl {
         /// The mechanisms offered, the strongest first. With PLAIN alone no SCRAM keys are derived or kept.
         mechanisms: Mechanisms = Mechanisms::default(),
+    }
+}
+
+section! {
+    /// Contact addresses.
+    Contact {
+        /// About abuse of the service.
+        abuse: Addresses = Addresses::default(),
+        /// The administrators.
+        admin: Addresses = Addresses::default(),
+        /// Feedback of users.
+        feedback: Addresses = Addresses::default(),
+        /// Sales.
+        sales: Addresses = Addresses::default(),
+        /// About security.
+        security: Addresses = Addresses::default(),
+        /// Where the service's status is told.
+        status: Addresses = Addresses::default(),
+        /// Help for users.
+        support: Addresses = Addresses::default(),
     }
 }
 

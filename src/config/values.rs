@@ -118,6 +118,27 @@ impl<'de> Deserialize<'de> for Watchers {
     }
 }
 
+/// Addresses of people, as URIs (XEP-0157).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Addresses(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Addresses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Addresses, D::Error> {
+        let addresses = Vec::<String>::deserialize(deserializer)?;
+        let is_uri = |address: &String| {
+            let scheme = address.split_once(':').map_or("", |(scheme, _)| scheme);
+            let is_clean = address.bytes().all(|byte| byte.is_ascii_graphic());
+            scheme.starts_with(|c: char| c.is_ascii_lowercase()) && is_clean
+        };
+        match addresses.iter().find(|address| !is_uri(address)) {
+            Some(wrong) => Err(D::Error::custom(format!(
+                "'{wrong}' is no address: write \"mailto:…\", \"xmpp:…\" or \"https:…\""
+            ))),
+            None => Ok(Addresses(addresses)),
+        }
+    }
+}
+
 /// SASL mechanisms, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mechanisms(pub Vec<Mechanism>);
@@ -206,6 +227,12 @@ impl Scalar for Watchers {
     }
 }
 
+impl Scalar for Addresses {
+    fn toml(&self) -> Option<String> {
+        Some(list(&self.0))
+    }
+}
+
 impl Scalar for Mechanisms {
     fn toml(&self) -> Option<String> {
         Some(list(self.0.iter().map(|mechanism| mechanism.as_str())))
@@ -228,6 +255,7 @@ scalar_settings! {
     Domain;
     Listen;
     Watchers;
+    Addresses;
     Mechanisms;
     Level;
     Format;

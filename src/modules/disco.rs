@@ -4,9 +4,9 @@
 //! account's behalf (RFC 6121 section 8.5), to the account itself and to subscribers of its presence; anyone else gets
 //! what an absent account gives. A hosted service answers for its bare JID itself, before any module is asked.
 
-use crate::router::{Addressee, Context, Iq, IqRoute, Module, Status, Xep};
+use crate::router::{Addressee, Contacts, Context, Iq, IqRoute, Module, Status, Xep};
 use crate::service::caps::{Algorithm, advertisement, ver};
-use crate::service::disco::{Info, Items};
+use crate::service::disco::{Info, Items, result_form};
 use crate::stanza::{Condition, Role, StanzaError, ns};
 use crate::xml::Element;
 use jid::BareJid;
@@ -18,17 +18,23 @@ pub struct Disco;
 /// The `node` of the server's own entity capabilities (XEP-0115 section 4): what software it is.
 const NODE: &str = env!("CARGO_PKG_NAME");
 
-/// What the server says of itself, given the features of all modules.
-fn server_info(features: impl IntoIterator<Item = &'static str>) -> Info {
-    Info::new(None)
+/// What the server says of itself, given the features of all modules, and whom to turn to (XEP-0157).
+fn server_info(features: impl IntoIterator<Item = &'static str>, contacts: &Contacts) -> Info {
+    let info = Info::new(None)
         .identity("server", "im", env!("CARGO_PKG_NAME"))
-        .features(features)
+        .features(features);
+    let fields = contacts.iter().filter(|(_, addresses)| !addresses.is_empty());
+    let fields: Vec<_> = fields.map(|(var, addresses)| (*var, addresses.clone())).collect();
+    match fields.is_empty() {
+        true => info,
+        false => info.form(result_form(ns::SERVER_INFO, fields)),
+    }
 }
 
 /// The server's own entity capabilities (XEP-0115 section 6.3), for its stream features.
-pub fn server_capabilities(modules: &[Box<dyn Module>]) -> Element {
+pub fn server_capabilities(modules: &[Box<dyn Module>], contacts: &Contacts) -> Element {
     let features = modules.iter().flat_map(|module| module.server_features()).copied();
-    advertisement(NODE, &own_ver(&server_info(features)))
+    advertisement(NODE, &own_ver(&server_info(features, contacts)))
 }
 
 /// The `ver` of our own information. It is well-formed: names are literals, features are there once.
@@ -59,6 +65,12 @@ impl Module for Disco {
                 number: "XEP-0128",
                 title: "Service Discovery Extensions",
                 version: "1.0.1",
+                status: Status::Complete,
+            },
+            Xep {
+                number: "XEP-0157",
+                title: "Contact Addresses for XMPP Services",
+                version: "1.1.1",
                 status: Status::Complete,
             },
         ]
@@ -97,9 +109,12 @@ impl Module for Disco {
 }
 
 fn server_info_at(cx: &Context<'_>, node: Option<&str>) -> Result<Info, StanzaError> {
-    let mut info = server_info(cx.server_features());
+    let mut info = server_info(cx.server_features(), cx.contacts());
     if let Some(node) = node {
-        // The only node is the one that our capabilities name (XEP-0115 section 6.2).
+        if let Some(info) = cx.server_node(node)? {
+            return Ok(info);
+        }
+        // The other node is the one that our capabilities name (XEP-0115 section 6.2).
         let advertised = node.strip_prefix(NODE).and_then(|rest| rest.strip_prefix('#'));
         if advertised != Some(own_ver(&info).as_str()) {
             return Err(Condition::ItemNotFound.into());
@@ -109,13 +124,19 @@ fn server_info_at(cx: &Context<'_>, node: Option<&str>) -> Result<Info, StanzaEr
     Ok(info)
 }
 
-/// The hosted services, and nothing else: users are nobody's business.
+/// The hosted services, and what modules have; users are nobody's business.
 fn server_items(cx: &Context<'_>, node: Option<&str>) -> Result<Items, StanzaError> {
+    let mut items = Items::new(node);
+    if node.is_none() {
+        items = cx
+            .hosted_services()
+            .iter()
+            .fold(items, |items, service| items.item(service.as_str(), None, None));
+    }
+    items.items.extend(cx.server_items(node));
     match node {
-        None => Ok(cx.hosted_services().iter().fold(Items::new(None), |items, service| {
-            items.item(service.as_str(), None, None)
-        })),
-        Some(_) => Err(Condition::ItemNotFound.into()),
+        Some(node) if items.items.is_empty() && cx.server_node(node)?.is_none() => Err(Condition::ItemNotFound.into()),
+        _ => Ok(items),
     }
 }
 
@@ -181,7 +202,7 @@ mod tests {
             ),
             ("server", "im")
         );
-        let c = server_capabilities(&crate::modules::all());
+        let c = server_capabilities(&crate::modules::all(), &Vec::new());
         assert_eq!(c.attr("ver"), ver(&answer, Algorithm::Sha1).ok().as_deref());
 
         let node = [NODE, c.attr("ver").unwrap_or_default()].join("#");
@@ -190,6 +211,33 @@ mod tests {
         assert_eq!((of_node.node, of_node.features), (Some(node), answer.features));
         let query = "<query xmlns='http://jabber.org/protocol/disco#info' node='watchpost#x'/>";
         assert_eq!(outcome(&ada, "get", Some("mon.example"), query), "item-not-found");
+    }
+
+    #[test]
+    fn contact_addresses_are_a_form_that_the_capabilities_cover() {
+        let contacts: Contacts = vec![
+            ("abuse-addresses", vec![]),
+            ("admin-addresses", vec!["mailto:a@x".to_owned(), "xmpp:a@x".to_owned()]),
+        ];
+        let told = server_info([ns::DISCO_INFO], &contacts);
+        let form = &told.forms[0];
+        let fields: Vec<(Option<&str>, String)> = form
+            .children()
+            .map(|field| {
+                (
+                    field.attr("var"),
+                    field.children().map(Element::text).collect::<Vec<_>>().join(" "),
+                )
+            })
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                (Some("FORM_TYPE"), "http://jabber.org/network/serverinfo".to_owned()),
+                (Some("admin-addresses"), "mailto:a@x xmpp:a@x".to_owned()),
+            ]
+        );
+        assert_ne!(own_ver(&told), own_ver(&server_info([ns::DISCO_INFO], &Vec::new())));
     }
 
     #[test]

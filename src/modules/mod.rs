@@ -1,12 +1,15 @@
 //! One file (or folder) per protocol feature, listed once, in the one order in which hooks run.
 
+mod blocking;
 mod caps;
+mod commands;
 #[cfg(test)]
-mod dialogue;
+pub(crate) mod dialogue;
 mod disco;
 mod last_activity;
 mod offline;
 mod ping;
+mod private;
 mod pubsub;
 mod roster;
 mod session;
@@ -26,9 +29,12 @@ pub fn all() -> Vec<Box<dyn Module>> {
     vec![
         Box::new(caps::Caps::default()),
         Box::new(pubsub::Pep::default()),
+        Box::new(blocking::Blocking),
+        Box::new(commands::CommandsOfServer),
         Box::new(disco::Disco),
         Box::new(last_activity::LastActivity::new()),
         Box::new(ping::Ping),
+        Box::new(private::PrivateStorage),
         Box::new(roster::RosterManagement),
         Box::new(session::SessionEstablishment),
         Box::new(time::Time),

@@ -1,6 +1,6 @@
 //! Sessions without sockets, for tests: what is sent goes in as XML, what is received comes out as short lines.
 
-use super::{Module, Options, Router, Session, Shared, Sink, Violation};
+use super::{Module, Options, Rates, Router, Session, Shared, Sink, Violation};
 use crate::stanza::{Role, ns};
 use crate::store::{Store, Ticket};
 use crate::xml::{Element, Frame, Limits};
@@ -30,12 +30,20 @@ impl Bench {
     }
 
     pub fn with(modules: Vec<Box<dyn Module>>) -> Bench {
+        Bench::of(modules, Rates::NONE)
+    }
+
+    pub fn with_rates(rates: Rates) -> Bench {
+        Bench::of(crate::modules::all(), rates)
+    }
+
+    fn of(modules: Vec<Box<dyn Module>>, rates: Rates) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let store = open(&dir);
         for name in ["ada", "bob", "eve"] {
             store.accounts().add_without_credentials(name, Role::Viewer).unwrap();
         }
-        let router = router_over(&store, modules);
+        let router = router_over(&store, modules, rates);
         Bench { router, store, dir }
     }
 
@@ -45,7 +53,7 @@ impl Bench {
         drop((router, store));
         let store = open(&dir);
         Bench {
-            router: router_over(&store, crate::modules::all()),
+            router: router_over(&store, crate::modules::all(), Rates::NONE),
             store,
             dir,
         }
@@ -108,14 +116,16 @@ fn open(dir: &TempDir) -> Store {
     Store::open_with(&dir.path().join("store"), DOMAIN, &options).unwrap()
 }
 
-fn router_over(store: &Store, modules: Vec<Box<dyn Module>>) -> Router {
+fn router_over(store: &Store, modules: Vec<Box<dyn Module>>, rates: Rates) -> Router {
     let options = Options {
-        domain: DOMAIN.to_owned(),
         resources_max: 3,
+        blocked_max: 5,
         roster: crate::roster::Limits {
             items_max: 20,
             ..crate::roster::Limits::DEFAULT
         },
+        rates,
+        ..Options::new(DOMAIN)
     };
     Router::new(options, store.clone(), modules)
 }

@@ -134,6 +134,15 @@ impl<'a> Change<'a> {
             return;
         };
         let limits = &self.shared.options.roster;
+        // Of one that it blocks a contact hears nothing and is asked nothing (XEP-0191 section 3.3); the two rosters
+        // agree even so.
+        if self.shared.blocks(&contact.account, &self.user.account) {
+            if request != Request::Subscribe {
+                contact.receive(&self.user.account, request, limits);
+                contact.told.clear();
+            }
+            return;
+        }
         if let Some(reply) = contact.receive(&self.user.account, request, limits) {
             // An answer is never answered: only requests are.
             self.user.receive(&self.with, reply, limits);

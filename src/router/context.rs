@@ -1,11 +1,13 @@
 //! What a module may reach: state that several features share, and ways to send.
 
-use super::{Module, Session, Shared, queries, subscription};
+use super::{
+    BlockList, Contacts, Iq, Later, Module, ServerCommands, Session, Shared, blocking, presence, queries, subscription,
+};
 use crate::roster::Roster;
 use crate::service::disco::{Info, Item};
-use crate::stanza::{Condition, Role, Stanza, StanzaError, parse_jid};
+use crate::stanza::{Condition, Kind, Role, Stanza, StanzaError, parse_jid};
 use crate::store::{Store, Ticket};
-use crate::xml::{Element, Frame, Rope};
+use crate::xml::{Build, CLIENT, Element, Frame, Rope, element};
 use jid::{BareJid, FullJid, Jid};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -16,6 +18,7 @@ pub struct Context<'a> {
     shared: &'a Shared,
     origin: Option<&'a Arc<Session>>,
     after: Cell<Option<Ticket>>,
+    deferred: Cell<bool>,
     rosters: RefCell<Option<MutexGuard<'a, ()>>>,
 }
 
@@ -25,6 +28,7 @@ impl<'a> Context<'a> {
             shared,
             origin,
             after: Cell::new(None),
+            deferred: Cell::new(false),
             rosters: RefCell::new(None),
         }
     }
@@ -34,9 +38,34 @@ impl<'a> Context<'a> {
         self.after.get()
     }
 
+    /// Whether the stanza being handled is answered later.
+    pub(super) fn is_deferred(&self) -> bool {
+        self.deferred.get()
+    }
+
+    /// The request being handled is answered later: what its handler returns is not sent, unless it is an error.
+    ///
+    /// # Errors
+    /// `internal-server-error` when no session asks.
+    pub fn answer_later(&self, iq: &Iq<'_>) -> Result<Later, StanzaError> {
+        let session = self.origin.ok_or(Condition::InternalServerError)?;
+        self.deferred.set(true);
+        Ok(Later::new(session, iq.stanza))
+    }
+
+    /// The commands at the server's own address; `None` where the appliance does not run.
+    pub fn commands(&self) -> Option<&'a ServerCommands> {
+        self.shared.commands.get()
+    }
+
     /// The domain served.
     pub fn domain(&self) -> &'a str {
         self.shared.domain()
+    }
+
+    /// The contact addresses of the service.
+    pub fn contacts(&self) -> &'a Contacts {
+        &self.shared.options.contacts
     }
 
     /// The store.
@@ -135,6 +164,41 @@ impl<'a> Context<'a> {
         subscription::remove_item(self.shared, account, contact)
     }
 
+    /// Whether one of two blocks the other (XEP-0191), so that nothing passes between them.
+    pub fn are_apart(&self, one: &Jid, other: &Jid) -> bool {
+        self.shared.are_apart(one, other)
+    }
+
+    /// The addresses that the origin's account blocks; its session is told of changes from now on.
+    ///
+    /// # Errors
+    /// `internal-server-error` when no session asks.
+    pub fn watch_block_list(&self) -> Result<BlockList, StanzaError> {
+        let session = self.origin.ok_or(Condition::InternalServerError)?;
+        // No change, and so no push, comes before the answer.
+        let held = self.shared.rosters.hold();
+        session.set_wants_block_list();
+        let list = self.shared.block_list(session.account());
+        self.rosters.replace(Some(held));
+        Ok(list)
+    }
+
+    /// Adds addresses to an account's block list, and pushes them.
+    ///
+    /// # Errors
+    /// `resource-constraint` when the list would be too long; when the store takes no more.
+    pub fn block(&self, account: &BareJid, jids: &[Jid]) -> Result<Ticket, StanzaError> {
+        blocking::block(self.shared, account, jids)
+    }
+
+    /// Takes addresses off an account's block list, or all of them (`None`), and pushes that.
+    ///
+    /// # Errors
+    /// When the store takes no more.
+    pub fn unblock(&self, account: &BareJid, jids: Option<&[Jid]>) -> Result<Ticket, StanzaError> {
+        blocking::unblock(self.shared, account, jids)
+    }
+
     /// Contacts that receive the account's presence (subscription `from` or `both`).
     pub fn subscribers(&self, account: &BareJid) -> Vec<Jid> {
         self.shared
@@ -187,6 +251,28 @@ impl<'a> Context<'a> {
             self.shared
                 .each(self.origin, |module, cx| module.caps_changed(cx, &session));
         }
+    }
+
+    /// Has the presence of an account's sessions stamped anew ([`Module::presence_stamp`]), and told where that is news.
+    pub fn stamp_again(&self, account: &BareJid) {
+        presence::stamp_again(self.shared, account);
+    }
+
+    /// Does for the origin what it would have done had it sent such a request to its own account: a module that speaks for
+    /// another's data, and must not know the other. What the answer waits for counts here too.
+    ///
+    /// # Errors
+    /// Those of the module that answers.
+    pub fn perform(&self, set: bool, payload: &Element) -> Result<Option<Element>, StanzaError> {
+        let request = element("iq", CLIENT)
+            .with("type", if set { "set" } else { "get" })
+            .append(payload.clone());
+        let stanza = Stanza {
+            frame: Frame::from_element(&request.build()),
+            kind: Kind::Iq,
+            to: None,
+        };
+        super::iq::handle(self.shared, self, &stanza, set, self.asker())
     }
 
     /// Sends an element to a session as it stands.
@@ -255,6 +341,25 @@ impl<'a> Context<'a> {
         let asker = self.asker()?;
         let mut modules = self.shared.modules.iter();
         modules.find_map(|module| module.account_node(self, account, asker, node))
+    }
+
+    /// What the modules list of the server, or of one of its nodes, to the asker.
+    pub fn server_items(&self, node: Option<&str>) -> Vec<Item> {
+        let modules = self.shared.modules.iter();
+        modules.flat_map(|module| module.server_items(self, node)).collect()
+    }
+
+    /// What the module that has a node of the server tells of it to the asker.
+    ///
+    /// # Errors
+    /// `forbidden` when the asker may not know.
+    pub fn server_node(&self, node: &str) -> Result<Option<Info>, StanzaError> {
+        for module in &self.shared.modules {
+            if let Some(info) = module.server_node(self, node)? {
+                return Ok(Some(info));
+            }
+        }
+        Ok(None)
     }
 
     /// Sorted, each once.

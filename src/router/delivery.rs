@@ -3,7 +3,7 @@
 use super::sender::{Sender, Target};
 use super::sessions::Resources;
 use super::sink::Undelivered;
-use super::{Session, Shared};
+use super::{Session, Shared, blocking, rates};
 use crate::stanza::{Condition, Kind, Role, Stanza, parse_jid};
 use crate::xml::{CLIENT, Frame, Limits, Rope};
 use jid::{BareJid, Jid};
@@ -75,6 +75,9 @@ impl MessageType {
 /// Routes a message.
 pub(super) fn message(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
     let to = sender.recipient(stanza);
+    if let Err(error) = blocking::check(shared, sender, to).and_then(|()| rates::recipient(shared, sender, to)) {
+        return sender.refuse(stanza, &error);
+    }
     let outcome = match Target::of(shared.domain(), to) {
         Target::Abroad => Err(Condition::RemoteServerNotFound),
         Target::Server => Err(Condition::ServiceUnavailable),

@@ -12,7 +12,9 @@
 
 #[cfg(test)]
 pub(crate) mod bench;
+mod blocking;
 mod change;
+mod commands;
 mod context;
 mod delivery;
 mod iq;
@@ -20,6 +22,7 @@ mod module;
 mod presence;
 mod probe;
 mod queries;
+mod rates;
 mod rosters;
 mod sender;
 mod session;
@@ -31,16 +34,21 @@ mod storm;
 mod subscription;
 mod vouched;
 
+pub use blocking::{BlockList, payload as block_payload};
+pub use commands::{Executor, Later, ServerCommands, Work};
 pub use context::Context;
 pub use delivery::has_body;
 pub use module::{Addressee, Iq, IqRoute, Module, Status, Xep};
+pub use rates::Rates;
 pub use rosters::{refused_by_store, roster_payload};
 pub use session::Session;
 pub use sink::{Closing, Sink};
 
+use crate::service::command::Command;
+use crate::service::session::Limits as CommandLimits;
 use crate::stanza::{Condition, Kind, NotAStanza, Role, Stanza, StanzaError, parse_jid};
 use crate::store::{Store, Ticket};
-use crate::xml::{CLIENT, Frame};
+use crate::xml::{Build, CLIENT, Frame, element};
 use chrono::Local;
 use jid::BareJid;
 use sender::Sender;
@@ -64,6 +72,29 @@ pub struct Options {
     pub resources_max: usize,
     /// Bounds on each roster.
     pub roster: crate::roster::Limits,
+    /// Addresses that one account may block (XEP-0191).
+    pub blocked_max: usize,
+    /// How often one session may make the server tell many, or tell many itself.
+    pub rates: Rates,
+    /// Whom to turn to (XEP-0157): fields and their URIs, such as `admin-addresses`.
+    pub contacts: Contacts,
+}
+
+/// Contact addresses of the service (XEP-0157): each field with its URIs; fields without are left out.
+pub type Contacts = Vec<(&'static str, Vec<String>)>;
+
+impl Options {
+    /// The defaults for a domain: 10 resources, a block list of 1000 addresses.
+    pub fn new(domain: impl Into<String>) -> Options {
+        Options {
+            domain: domain.into(),
+            resources_max: 10,
+            roster: crate::roster::Limits::DEFAULT,
+            blocked_max: 1_000,
+            rates: Rates::default(),
+            contacts: Vec::new(),
+        }
+    }
 }
 
 /// Why a session's stream must end: `net/` maps it to a stream error.
@@ -209,9 +240,10 @@ impl Router {
         self.shared.context(None).account_features()
     }
 
-    /// Follows the clock: gives up on questions that nobody answered. To be called about once a second.
+    /// Follows the clock: gives up on questions that nobody answered, and tells what was held back. To be called about once a second.
     pub fn tick(&self, now: Instant) {
         self.shared.set_now(now);
+        presence::catch_up(&self.shared);
         queries::expire(&self.shared, now);
     }
 
@@ -231,6 +263,28 @@ impl Router {
         subscription::provision(&self.shared, owner, contact, name, groups)
     }
 
+    /// Hands in the commands at the server's own address, once: what is handed in later is ignored.
+    pub fn offer(&self, list: Vec<Arc<dyn Command>>, limits: CommandLimits, executor: Box<dyn Executor>) {
+        let commands = ServerCommands::new(list, limits, executor);
+        if self.shared.commands.set(commands).is_err() {
+            tracing::error!("the server has its commands already");
+        }
+    }
+
+    /// Says something to an account in the server's name: a headline to those of its resources that are there, else a
+    /// message that is kept.
+    pub fn announce(&self, account: &BareJid, subject: Option<&str>, body: &str) {
+        let is_there = !self.shared.available(account).is_empty();
+        let text = |name: &str, text: &str| element(name, CLIENT).append(text).build();
+        let message = element("message", CLIENT)
+            .with("from", self.shared.domain())
+            .with("to", account.as_str())
+            .with_some("type", is_there.then_some("headline"))
+            .append_all(subject.map(|subject| text("subject", subject)))
+            .append(text("body", body));
+        self.shared.context(None).route(&message.build());
+    }
+
     /// Takes an account out of the life of the others, before its record is deleted: its sessions end, its subscriptions
     /// are cancelled both ways, and the modules forget it.
     pub fn account_removed(&self, account: &BareJid) {
@@ -239,6 +293,9 @@ impl Router {
             self.unbind(session);
         }
         subscription::remove_all(&self.shared, account);
+        if let Some(node) = self.shared.local_node(account) {
+            self.shared.blocked.forget(node);
+        }
         self.shared.each(None, |module, cx| module.account_removed(cx, account));
     }
 }

@@ -104,6 +104,21 @@ pub trait Module: Send + Sync {
         None
     }
 
+    /// What the server's disco#items lists to the asker because of it: items of the server, or of one of its nodes.
+    fn server_items(&self, cx: &Context<'_>, node: Option<&str>) -> Vec<Item> {
+        let _ = (cx, node);
+        Vec::new()
+    }
+
+    /// What disco#info tells the asker of a node of the server; `None` when the node is not this module's.
+    ///
+    /// # Errors
+    /// `forbidden` when the asker may not know.
+    fn server_node(&self, cx: &Context<'_>, node: &str) -> Result<Option<Info>, StanzaError> {
+        let _ = (cx, node);
+        Ok(None)
+    }
+
     /// The iqs it answers.
     fn iq_routes(&self) -> &'static [IqRoute] {
         &[]
@@ -126,6 +141,12 @@ pub trait Module: Send + Sync {
     /// A resource was bound.
     fn session_bound(&self, cx: &Context<'_>, session: &Session) {
         let _ = (cx, session);
+    }
+
+    /// A child that the server adds to a session's available presence before anybody is told.
+    fn presence_stamp(&self, cx: &Context<'_>, session: &Session, presence: &Frame) -> Option<Element> {
+        let _ = (cx, session, presence);
+        None
     }
 
     /// A session broadcast available presence; `first` when it was not available before. `presence` is what it sent.

@@ -1,11 +1,12 @@
 //! Presence: broadcasts, directed presence, and the end of both (RFC 6121 section 4).
 
 use super::sender::{Sender, Target};
-use super::session::DIRECTED_MAX;
-use super::{Session, Shared, locked, probe, subscription};
+use super::session::{DIRECTED_MAX, Newcomer, State};
+use super::{Session, Shared, blocking, locked, probe, rates, subscription};
 use crate::roster::Request;
 use crate::stanza::{Condition, Stanza};
-use crate::xml::{Address, Build, CLIENT, Frame, element};
+use crate::xml::{Address, Build, CLIENT, Frame, Limits, element, to_bytes};
+use bytes::Bytes;
 use chrono::{DateTime, Local};
 use jid::{BareJid, Jid};
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use std::sync::Arc;
 pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
     let sender = Sender::session(session);
     let kind = stanza.type_attr();
+    if stanza.to.as_ref().is_some_and(|to| shared.blocks(session.jid(), to)) {
+        return sender.refuse(stanza, &blocking::blocked_by_sender());
+    }
     let outcome = match (kind.as_deref(), &stanza.to) {
         (None | Some("available"), None) => available(shared, session, &stanza.frame),
         (None | Some("available"), Some(to)) => directed(shared, session, stanza, to, true),
@@ -42,14 +46,15 @@ pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
 /// Broadcast of available presence (sections 4.2 and 4.4).
 fn available(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> Result<(), Condition> {
     let priority = priority(frame)?;
-    let frame = without_type(frame);
+    let (frame, stamps) = stamped(shared, session, without_type(frame));
     let first = {
         let mut state = locked(&session.state);
         let first = !session.is_available();
         session.set_priority(Some(priority));
         state.presence = Some(frame.clone());
+        state.stamps = stamps;
         state.silent = None;
-        broadcast(shared, session, &frame);
+        announce(shared, session, &mut state, first);
         first
     };
     if first {
@@ -60,6 +65,64 @@ fn available(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> Result<(
         module.presence_available(cx, session, &frame, first)
     });
     Ok(())
+}
+
+/// What the modules add to a session's presence, and how much that is.
+fn stamped(shared: &Shared, session: &Arc<Session>, frame: Frame) -> (Frame, usize) {
+    let cx = shared.context(Some(session));
+    let modules = shared.modules.iter();
+    let stamps: Vec<Bytes> = modules
+        .filter_map(|module| module.presence_stamp(&cx, session, &frame))
+        .map(|stamp| to_bytes(&stamp, CLIENT))
+        .collect();
+    match stamps.len() {
+        0 => (frame, 0),
+        count => (edited(frame, &[], &stamps), count),
+    }
+}
+
+/// A frame without some of its children, and with others.
+fn edited(frame: Frame, cut: &[usize], append: &[Bytes]) -> Frame {
+    let edited = frame.deliver(&Address::default(), cut, append).to_bytes();
+    Frame::parse(edited, &Limits::NONE).unwrap_or(frame)
+}
+
+/// Adds anew to the presence of an account's sessions what the modules add; whoever sees it is told where that is news.
+pub(super) fn stamp_again(shared: &Shared, account: &BareJid) {
+    for session in shared.available(account) {
+        let mut state = locked(&session.state);
+        let Some(old) = state.presence.clone() else { continue };
+        let count = old.children().count();
+        let ours: Vec<usize> = (count.saturating_sub(state.stamps)..count).collect();
+        let (frame, stamps) = stamped(shared, &session, edited(old.clone(), &ours, &[]));
+        if frame.bytes() != old.bytes() {
+            state.presence = Some(frame);
+            state.stamps = stamps;
+            announce(shared, &session, &mut state, false);
+        }
+    }
+}
+
+/// Tells whoever should know what a session now shows; later, when it has shown enough for the moment.
+fn announce(shared: &Shared, session: &Arc<Session>, state: &mut State, first: Newcomer) {
+    let newcomer = state.late.take().unwrap_or(first);
+    if !rates::may_broadcast(shared, session) {
+        state.late = Some(newcomer);
+        locked(&shared.late).insert(session.jid().clone(), Arc::clone(session));
+    } else if let Some(frame) = state.shown() {
+        broadcast(shared, session, frame);
+    }
+}
+
+/// Tells what was held back, of those sessions that may speak again.
+pub(super) fn catch_up(shared: &Shared) {
+    let late = std::mem::take(&mut *locked(&shared.late));
+    for session in late.into_values() {
+        let mut state = locked(&session.state);
+        if let Some(newcomer) = state.late.take() {
+            announce(shared, &session, &mut state, newcomer);
+        }
+    }
 }
 
 /// Broadcast of unavailable presence (section 4.5), to those as well who had directed presence (section 4.6.3). Once:
@@ -87,7 +150,12 @@ pub(super) fn depart(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> 
     let was_available = state.presence.take().is_some();
     state.silent = None;
     let directed = std::mem::take(&mut state.directed);
-    farewell(shared, session, frame, was_available, &directed);
+    // Who has not been told that it came need not hear that it goes.
+    let was_seen = was_available && state.late.take() != Some(true);
+    if was_seen {
+        rates::may_broadcast(shared, session);
+    }
+    farewell(shared, session, frame, was_seen, &directed);
     session.set_priority(None);
     was_available
 }
@@ -100,17 +168,18 @@ pub(super) fn departed(shared: &Shared, session: &Arc<Session>, frame: &Frame) {
     });
 }
 
-fn farewell(shared: &Shared, session: &Arc<Session>, frame: &Frame, was_available: bool, directed: &[Jid]) {
-    if was_available {
+fn farewell(shared: &Shared, session: &Arc<Session>, frame: &Frame, was_seen: bool, directed: &[Jid]) {
+    if was_seen {
         broadcast(shared, session, frame);
     }
     let roster = shared.roster(session.account());
     for to in directed {
-        let told = was_available && roster.state(&to.to_bare()).subscription.is_from();
+        let told = was_seen && roster.state(&to.to_bare()).subscription.is_from();
         if !told {
-            let mut address = Sender::session(session).address();
+            let sender = Sender::session(session);
+            let mut address = sender.address();
             address.to = Some(to.as_str());
-            send(shared, frame, &address, to);
+            send(shared, frame, &sender, &address, to);
         }
     }
 }
@@ -169,29 +238,27 @@ fn directed(
         state.directed.push(to.clone());
     }
     let frame = without_type_available(&stanza.frame);
-    send(shared, &frame, &Sender::session(session).address(), to);
+    let sender = Sender::session(session);
+    send(shared, &frame, &sender, &sender.address(), to);
     Ok(())
 }
 
 /// Delivers presence that is addressed to somebody: an error of a client, or one of the server's own.
 pub(super) fn deliver(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
     if let Some(to) = &stanza.to {
-        send(shared, &stanza.frame, &sender.address(), to);
+        send(shared, &stanza.frame, sender, &sender.address(), to);
     }
 }
 
 /// To a full JID: that resource, if it is connected; to a bare one: all available resources (section 8.5.2.1.2).
-fn send(shared: &Shared, frame: &Frame, address: &Address<'_>, to: &Jid) {
-    match to.resource() {
-        Some(_) => {
-            if let Some(resource) = shared.session(to) {
-                resource.sink().push(frame.deliver(address, &[], &[]), None);
-            }
-        }
-        None => {
-            for resource in shared.available(&to.to_bare()) {
-                resource.sink().push(frame.deliver(address, &[], &[]), None);
-            }
+fn send(shared: &Shared, frame: &Frame, sender: &Sender<'_>, address: &Address<'_>, to: &Jid) {
+    let resources = match to.resource() {
+        Some(_) => shared.session(to).into_iter().collect(),
+        None => shared.available(&to.to_bare()),
+    };
+    for resource in resources {
+        if !shared.are_apart(sender.jid, resource.jid()) {
+            resource.sink().push(frame.deliver(address, &[], &[]), None);
         }
     }
 }
@@ -208,7 +275,10 @@ fn broadcast(shared: &Shared, session: &Arc<Session>, frame: &Frame) {
 /// Sends one session's presence to all available resources of a contact; the body is shared by all.
 fn tell(shared: &Shared, session: &Arc<Session>, frame: &Frame, contact: &BareJid) {
     let resources = shared.sessions_of(contact);
-    let mut available = resources.iter().filter(|resource| resource.is_available()).peekable();
+    let mut available = resources
+        .iter()
+        .filter(|resource| resource.is_available() && !shared.are_apart(session.jid(), resource.jid()))
+        .peekable();
     if available.peek().is_none() {
         return;
     }
@@ -217,6 +287,25 @@ fn tell(shared: &Shared, session: &Arc<Session>, frame: &Frame, contact: &BareJi
     let rope = frame.deliver(&address, &[], &[]);
     for resource in available {
         resource.sink().push(rope.clone(), None);
+    }
+}
+
+/// Tells a resource that an account's resources are gone, those whose presence it may have seen: the account blocks it,
+/// which a broadcast heeds already.
+pub(super) fn hide(shared: &Shared, account: &BareJid, from: &Arc<Session>) {
+    let frame = goodbye();
+    let subscribed = shared.roster(account).state(from.account()).subscription.is_from();
+    for session in shared.sessions_of(account).iter() {
+        let state = locked(&session.state);
+        let directed = state
+            .directed
+            .iter()
+            .any(|to| *to == *from.jid() || *to == *from.account());
+        if directed || subscribed && state.presence.is_some() {
+            let mut address = Sender::session(session).address();
+            address.to = Some(from.account().as_str());
+            from.sink().push(frame.deliver(&address, &[], &[]), None);
+        }
     }
 }
 
@@ -275,180 +364,4 @@ fn without_type(frame: &Frame) -> Frame {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::DIRECTED_MAX;
-    use crate::router::bench::Bench;
-    use std::time::Duration;
-
-    /// Who does what.
-    type Steps = &'static [(&'static str, &'static str)];
-
-    /// What `ada` and `bob` do to get into each state, and whether `ada` then sees `bob`.
-    const STATES: [(&str, Steps, bool); 6] = [
-        ("none", &[], false),
-        ("pending", &[("ada", "subscribe")], false),
-        (
-            "ada's presence only",
-            &[("bob", "subscribe"), ("ada", "subscribed")],
-            false,
-        ),
-        (
-            "bob's presence only",
-            &[("ada", "subscribe"), ("bob", "subscribed")],
-            true,
-        ),
-        (
-            "both",
-            &[
-                ("ada", "subscribe"),
-                ("bob", "subscribed"),
-                ("bob", "subscribe"),
-                ("ada", "subscribed"),
-            ],
-            true,
-        ),
-        (
-            "cancelled",
-            &[("ada", "subscribe"), ("bob", "subscribed"), ("bob", "unsubscribed")],
-            false,
-        ),
-    ];
-
-    #[test]
-    fn s06_presence_reaches_those_who_may_see_it_and_nobody_else() {
-        for (state, steps, sees) in STATES {
-            let bench = Bench::new();
-            for (who, what) in steps {
-                let other = if *who == "ada" { "bob" } else { "ada" };
-                let client = bench.connect(&format!("{who}/setup"));
-                client.send(&format!("<presence type='{what}' to='{other}@@'/>"));
-                client.end();
-            }
-            let ada = bench.online("ada/desk");
-            let bob = bench.connect("bob/desk");
-            let told = |expected: &[&str]| {
-                let expected = if sees { expected } else { &[] };
-                assert_eq!(ada.received(), expected, "{state}");
-            };
-            bob.send("<presence id='1'><show>away</show></presence>");
-            told(&["presence <bob/desk show=away"]);
-            bob.send("<presence><status>x</status></presence>");
-            told(&["presence <bob/desk status=x"]);
-            ada.send("<presence type='probe' to='bob@@'/>");
-            told(&["presence <bob/desk status=x"]);
-            ada.send("<presence type='probe' to='bob@@/desk'/>");
-            told(&["presence <bob/desk"]);
-            let late = bench.online("ada/late");
-            late.end();
-            ada.received();
-            bob.send("<presence type='unavailable'><status>bye</status></presence>");
-            told(&["presence unavailable <bob/desk status=bye"]);
-            bob.end();
-            told(&[]);
-            ada.send("<presence type='probe' to='bob@@'/>");
-            told(&["presence unavailable <bob"]);
-        }
-    }
-
-    #[test]
-    fn a_newcomer_is_greeted_with_what_others_have_said_last() {
-        let bench = Bench::new();
-        bench.befriend("ada", "bob");
-        let bob = bench.online("bob/desk");
-        bob.send("<presence><show>dnd</show></presence>");
-        bench.online("ada/phone");
-        let ada = bench.connect("ada/desk");
-        ada.send("<presence><priority>3</priority></presence>");
-        assert_eq!(
-            ada.received(),
-            [
-                "presence <ada/desk priority=3",
-                "presence <ada/phone",
-                "presence <bob/desk show=dnd",
-            ]
-        );
-        ada.send("<presence/>");
-        assert_eq!(ada.received(), ["presence <ada/desk"], "an update asks for nothing");
-        assert_eq!(bob.elements().pop().unwrap().attr("to"), Some("bob@mon.example"));
-    }
-
-    #[test]
-    fn the_end_of_a_session_is_told_once_however_it_comes() {
-        let bench = Bench::new();
-        bench.befriend("ada", "bob");
-        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
-        ada.received();
-        bob.send("<presence to='eve@@'/>");
-        let eve = bench.online("eve/desk");
-        bob.send("<presence to='eve@@/desk'/>");
-        assert_eq!(eve.received(), ["presence <bob/desk"]);
-        bob.end();
-        bob.end();
-        assert_eq!(ada.received(), ["presence unavailable <bob/desk"]);
-        // Once for the bare JID, once for the full one that it had sent presence to.
-        assert_eq!(eve.received(), ["presence unavailable <bob/desk"; 2]);
-    }
-
-    #[test]
-    fn directed_presence_is_taken_back_and_bounded() {
-        let bench = Bench::new();
-        let (ada, eve) = (bench.connect("ada/desk"), bench.online("eve/desk"));
-        ada.send("<presence to='eve@@'/>");
-        ada.send("<presence to='eve@@' type='unavailable'/>");
-        assert_eq!(eve.received(), ["presence <ada/desk", "presence unavailable <ada/desk"]);
-        for number in 0..=DIRECTED_MAX {
-            ada.send(&format!("<presence to='u{number}@@'/>"));
-        }
-        assert_eq!(ada.received(), ["presence error <u256 resource-constraint"]);
-        ada.end();
-        assert!(eve.received().is_empty());
-    }
-
-    #[test]
-    fn who_falls_silent_is_shown_as_stale_until_heard_again() {
-        let bench = Bench::new();
-        bench.befriend("ada", "bob");
-        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
-        bob.send("<presence><show>away</show></presence>");
-        ada.received();
-        let stale = |received: &[String]| {
-            received
-                .iter()
-                .any(|line| line.starts_with("presence <bob/desk show=xa status=stale since "))
-        };
-        bench.router.fell_silent(&bob.session, Duration::from_secs(30));
-        assert!(stale(&ada.received()));
-        let late = bench.connect("ada/phone");
-        late.send("<presence/>");
-        assert!(stale(&late.received()), "who comes now sees it too");
-        ada.received();
-        bench.router.heard_again(&bob.session);
-        bench.router.heard_again(&bob.session);
-        assert_eq!(ada.received(), ["presence <bob/desk show=away"]);
-        bench.router.fell_silent(&bob.session, Duration::from_secs(30));
-        bob.end();
-        let received = ada.received();
-        assert!(stale(&received[..1]));
-        assert_eq!(received[1..], ["presence unavailable <bob/desk"]);
-    }
-
-    #[test]
-    fn the_type_available_is_none_and_unknown_ones_are_bad() {
-        let bench = Bench::new();
-        let ada = bench.online("ada/desk");
-        let eve = bench.online("eve/desk");
-        ada.send("<presence type='available'><show>away</show></presence>");
-        assert_eq!(ada.received(), ["presence <ada/desk show=away"]);
-        ada.send("<presence type='available' to='eve@@'/>");
-        assert_eq!(eve.received(), ["presence <ada/desk"]);
-        ada.send("<presence type='busy'/>");
-        ada.send("<presence type='subscribe'/>");
-        for priority in ["x", "128", "-129", "1.0", ""] {
-            ada.send(&format!("<presence><priority>{priority}</priority></presence>"));
-        }
-        ada.send("<presence><priority>1</priority><priority>1</priority></presence>");
-        assert_eq!(ada.received(), ["presence error bad-request"; 8]);
-        ada.send("<presence><priority> -128 </priority></presence>");
-        assert_eq!(ada.session.priority(), Some(-128));
-    }
-}
+mod tests;

@@ -24,13 +24,17 @@ pub(super) fn greet(shared: &Shared, session: &Arc<Session>) {
 fn introduce(shared: &Shared, session: &Arc<Session>, contact: &BareJid) -> bool {
     let mut any = false;
     for resource in shared.available(contact) {
-        any |= !Arc::ptr_eq(&resource, session) && tell(session, &resource);
+        any |= !Arc::ptr_eq(&resource, session) && tell(shared, session, &resource);
     }
     any
 }
 
-/// While the resource's state is held, so that what it broadcasts next comes after this.
-fn tell(session: &Session, resource: &Arc<Session>) -> bool {
+/// Sends a session the last presence of a resource, unless one blocks the other. The resource's state is held, so that
+/// what it broadcasts next comes after this.
+pub(super) fn tell(shared: &Shared, session: &Session, resource: &Arc<Session>) -> bool {
+    if shared.are_apart(session.jid(), resource.jid()) {
+        return false;
+    }
     let state = locked(&resource.state);
     let Some(presence) = state.shown() else {
         return false;
@@ -57,7 +61,8 @@ pub(super) fn answer(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, t
             let known = resource
                 .as_ref()
                 .is_some_and(|resource| resource.has_directed(session.jid()));
-            if known || shared.may_see(session.account(), &to.to_bare()) {
+            let is_open = known || shared.may_see(session.account(), &to.to_bare());
+            if is_open && !shared.are_apart(session.jid(), to) {
                 let kind = if resource.is_some() { None } else { Some("unavailable") };
                 mere(session, to, kind, stanza.id());
             }

@@ -74,19 +74,20 @@ impl Shared {
         let query = roster_query(roster).append(item).build();
         let sessions = self.sessions_of(account);
         for session in sessions.iter().filter(|session| session.is_interested()) {
-            let number = self.rosters.pushes.fetch_add(1, Ordering::Relaxed);
-            Shared::send(session, &push(session, number, &query));
+            self.push(session, &query);
         }
     }
-}
 
-fn push(session: &Session, number: u64, query: &Element) -> Element {
-    element("iq", CLIENT)
-        .with("type", "set")
-        .with("id", format!("push-{number}"))
-        .with("to", session.jid().as_str())
-        .append(query.clone())
-        .build()
+    /// Sends a session an iq set of its account's own.
+    pub fn push(&self, session: &Session, payload: &Element) {
+        let number = self.rosters.pushes.fetch_add(1, Ordering::Relaxed);
+        let push = element("iq", CLIENT)
+            .with("type", "set")
+            .with("id", format!("push-{number}"))
+            .with("to", session.jid().as_str())
+            .append(payload.clone());
+        Shared::send(session, &push.build());
+    }
 }
 
 /// A roster as its owner's client gets it (RFC 6121 section 2.1.4).

@@ -1,5 +1,6 @@
 //! A bound resource.
 
+use super::rates::Usage;
 use super::{Sink, locked};
 use crate::stanza::Role;
 use crate::xml::Frame;
@@ -7,14 +8,12 @@ use jid::{BareJid, FullJid, Jid};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 /// Stands for "no presence session" where a priority is kept.
 const UNAVAILABLE: i16 = i16::MIN;
 /// Entities that one session may send directed presence to (RFC 6121 section 4.6) without being forgotten.
 pub(super) const DIRECTED_MAX: usize = 256;
-/// Subscription requests that one session may send in a minute.
-const REQUESTS_PER_MINUTE_MAX: u32 = 10;
 
 /// A session: a bound resource (RFC 6120 section 7), *connected*; *available* once it has sent initial presence;
 /// *interested* once it has asked for the roster (RFC 6121 section 2.2).
@@ -28,12 +27,14 @@ pub struct Session {
     lang: OnceLock<String>,
     priority: AtomicI16,
     interested: AtomicBool,
+    wants_block_list: AtomicBool,
     answers_for_account: AtomicBool,
     ended: AtomicBool,
     /// Held while this session's presence changes or is told to somebody, so that everyone hears it in one order. Whoever
     /// holds it takes no other session's.
     pub(super) state: Mutex<State>,
     caps: Mutex<Option<Arc<BTreeSet<String>>>>,
+    pub(super) usage: Mutex<Usage>,
 }
 
 /// What changes in a session's life.
@@ -41,27 +42,23 @@ pub struct Session {
 pub(super) struct State {
     /// The last available presence broadcast; `None` while unavailable.
     pub presence: Option<Frame>,
+    /// How many of its last children are the server's.
+    pub stamps: usize,
     /// What its watchers see instead while nothing is heard of it.
     pub silent: Option<Frame>,
     /// Who else was sent available presence (RFC 6121 section 4.6), oldest first.
     pub directed: Vec<Jid>,
-    requests: Option<(Instant, u32)>,
+    /// Whoever should see [`State::shown`] has not been told yet; whether they saw nothing of the session before.
+    pub late: Option<Newcomer>,
 }
+
+/// Whether those who are told late have been told of the session at all.
+pub(super) type Newcomer = bool;
 
 impl State {
     /// The presence that others see; `None` while unavailable.
     pub fn shown(&self) -> Option<&Frame> {
         self.silent.as_ref().or(self.presence.as_ref())
-    }
-
-    /// Counts a subscription request; `false` when this session has sent enough of them within a minute.
-    pub fn may_ask(&mut self, now: Instant) -> bool {
-        let (since, count) = match self.requests {
-            Some((since, count)) if now.saturating_duration_since(since).as_secs() < 60 => (since, count),
-            _ => (now, 0),
-        };
-        self.requests = Some((since, count + 1));
-        count < REQUESTS_PER_MINUTE_MAX
     }
 }
 
@@ -76,10 +73,12 @@ impl Session {
             lang: OnceLock::new(),
             priority: AtomicI16::new(UNAVAILABLE),
             interested: AtomicBool::new(false),
+            wants_block_list: AtomicBool::new(false),
             answers_for_account: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             state: Mutex::default(),
             caps: Mutex::default(),
+            usage: Mutex::default(),
         }
     }
 
@@ -161,6 +160,11 @@ impl Session {
         self.interested.load(Ordering::SeqCst)
     }
 
+    /// Whether it has asked for the block list, and so gets its pushes (XEP-0191 section 3.3).
+    pub fn wants_block_list(&self) -> bool {
+        self.wants_block_list.load(Ordering::SeqCst)
+    }
+
     /// The last presence that it broadcast; `None` while unavailable.
     pub fn presence(&self) -> Option<Frame> {
         locked(&self.state).presence.clone()
@@ -180,6 +184,10 @@ impl Session {
 
     pub(super) fn set_interested(&self) {
         self.interested.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn set_wants_block_list(&self) {
+        self.wants_block_list.store(true, Ordering::SeqCst);
     }
 
     /// Marks it ended; `false` when it was already.

@@ -1,5 +1,7 @@
 //! What all handles on the router share, and the small things every part of it does.
 
+use super::blocking::BlockLists;
+use super::commands::ServerCommands;
 use super::queries::Queries;
 use super::rosters::Rosters;
 use super::sender::Sender;
@@ -8,9 +10,9 @@ use super::{Addressee, Context, Module, Options, Session, locked};
 use crate::stanza::{Condition, Kind, Role, Stanza, StanzaError};
 use crate::store::Store;
 use crate::xml::{CLIENT, Element, Rope, Writer};
-use jid::{BareJid, Jid};
+use jid::{BareJid, FullJid, Jid};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 /// An iq's way to its module: addressee, whether it is a set, payload namespace and name.
@@ -22,7 +24,11 @@ pub(super) struct Shared {
     pub modules: Vec<Box<dyn Module>>,
     pub sessions: Sessions,
     pub rosters: Rosters,
+    pub blocked: BlockLists,
     pub queries: Queries,
+    pub commands: OnceLock<ServerCommands>,
+    /// Sessions whose presence is told late.
+    pub late: Mutex<HashMap<FullJid, Arc<Session>>>,
     routes: HashMap<RouteKey<'static>, usize>,
     now: Mutex<Instant>,
 }
@@ -31,12 +37,15 @@ impl Shared {
     pub fn new(options: Options, store: Store, modules: Vec<Box<dyn Module>>) -> Shared {
         Shared {
             routes: routes(&modules),
+            blocked: BlockLists::load(&store),
             options,
             store,
             modules,
             sessions: Sessions::default(),
             rosters: Rosters::default(),
             queries: Queries::default(),
+            commands: OnceLock::new(),
+            late: Mutex::default(),
             now: Mutex::new(Instant::now()),
         }
     }
@@ -116,7 +125,7 @@ impl Shared {
 
     /// Whether `who` may learn what `account` shares with its contacts.
     pub fn may_see(&self, who: &BareJid, account: &BareJid) -> bool {
-        who == account || self.roster(account).state(who).subscription.is_from()
+        who == account || self.roster(account).state(who).subscription.is_from() && !self.are_apart(account, who)
     }
 
     /// Routes a stanza of the server's own making.

@@ -3,7 +3,7 @@
 use super::change::Change;
 use super::rosters::refused;
 use super::sender::{Sender, Target};
-use super::{Session, Shared, locked};
+use super::{Session, Shared, rates};
 use crate::roster::Request;
 use crate::stanza::{Condition, Role, Stanza, StanzaError};
 use crate::store::Ticket;
@@ -22,8 +22,8 @@ pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, to
         _ if contact == *session.account() => Ok(()),
         // Collectors watch nothing; they answer those who ask to watch them.
         _ if request == Request::Subscribe && session.role() < Role::Viewer => Err(Condition::Forbidden.into()),
-        _ if request == Request::Subscribe && !locked(&session.state).may_ask(shared.now()) => {
-            Err(Condition::ResourceConstraint.into())
+        _ if request == Request::Subscribe => {
+            rates::subscribe(shared, session).and_then(|()| request_change(shared, session, stanza, &contact, request))
         }
         _ => request_change(shared, session, stanza, &contact, request),
     };
@@ -112,8 +112,10 @@ pub(super) fn provision(
 
 /// Delivers the requests that wait for an answer, to a session that has just become available (section 3.1.3).
 pub(super) fn remind(shared: &Shared, session: &Session) {
-    for (_, stanza) in shared.store.rosters().requests(session.node()) {
-        session.sink().push(Rope::from(stanza), None);
+    for (contact, stanza) in shared.store.rosters().requests(session.node()) {
+        if !shared.blocks(session.jid(), &contact) {
+            session.sink().push(Rope::from(stanza), None);
+        }
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
     use crate::roster::Limits;
     use crate::router::bench::{Bench, Client, account};
     use crate::router::change::REQUEST_BYTES_MAX;
-    use crate::router::{Context, Module};
+    use crate::router::{Context, Module, Rates};
     use jid::BareJid;
     use std::sync::{Arc, Mutex};
     use std::time::{Duration, Instant};
@@ -268,7 +270,7 @@ mod tests {
 
     #[test]
     fn s08_requests_are_bounded_by_the_minute_and_by_the_account() {
-        let bench = Bench::new();
+        let bench = Bench::with_rates(Rates::default());
         let start = Instant::now();
         bench.router.tick(start);
         let ada = bench.connect("ada/desk");

@@ -36,12 +36,15 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
         tokio::spawn(renew(Arc::clone(&hub))),
     ];
     let mut committed = store.committed();
+    let stop = Arc::new(Notify::new());
+    hub.offer_commands(Arc::clone(&stop));
     let ended = loop {
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => break Ok(()),
                 Asked::Reload => reload(Arc::clone(&hub)).await,
             },
+            () = stop.notified() => break Ok(()),
             () = hub.collector_changed.notified() => {
                 let kept = collector.shutdown().await;
                 collector = hub.start_collector(account.clone(), Some(kept));
@@ -74,8 +77,9 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
     let unusable = |error| ServerError::new(format!("the certificate cannot be used: {error}"));
     let tls = Arc::new(Tls::new(&certificate.key).map_err(unusable)?);
     let modules = modules::all();
-    let features = stream_features(&modules);
-    let router = Router::new(settings.router_options(), store.clone(), modules);
+    let options = settings.router_options();
+    let features = stream_features(&modules, &options.contacts);
+    let router = Router::new(options, store.clone(), modules);
     let control = Control::bind(&settings.data)?;
     let options = settings.net_options(features).map_err(ServerError::new)?;
     if options.listen.is_empty() {

@@ -2,7 +2,10 @@
 
 use super::orders::account_options;
 use super::{ServerError, host};
-use crate::admin::{Accounts, Answer, Listening, Request, Service, StatusReport};
+use crate::admin::{
+    Accounts, Administration, Answer, Listening, Request, Runner, Service, StatusReport, service_commands,
+};
+use crate::collector::Audit;
 use crate::config::{Config, Overrides};
 use crate::net::Tls;
 use crate::net::certificates::{self, Certificate};
@@ -56,6 +59,22 @@ impl Service for Hub {
 }
 
 impl Hub {
+    /// Hands the router the commands of service administration; on a runtime.
+    pub fn offer_commands(&self, stop: Arc<Notify>) {
+        let settings = locked(&self.config).settings.clone();
+        let audit = Audit::new(settings.audit_path());
+        let administration = Administration {
+            accounts: self.accounts(),
+            router: self.router.clone(),
+            store: self.store.clone(),
+            audit: audit.clone(),
+            stop,
+        };
+        let commands = service_commands(&administration);
+        let runner = Box::new(Runner::new(audit));
+        self.router.offer(commands, settings.limits.command_sessions(), runner);
+    }
+
     fn accounts(&self) -> Accounts {
         let options = account_options(&locked(&self.config), true);
         Accounts::new(self.store.clone(), self.router.clone(), options)

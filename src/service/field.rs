@@ -20,6 +20,8 @@ pub enum FieldKind {
     Fixed,
     /// Given back as it is.
     Hidden,
+    /// JIDs.
+    JidMulti,
     /// One JID.
     JidSingle,
     /// Some of the choices.
@@ -41,6 +43,7 @@ impl FieldKind {
             FieldKind::Boolean => "boolean",
             FieldKind::Fixed => "fixed",
             FieldKind::Hidden => "hidden",
+            FieldKind::JidMulti => "jid-multi",
             FieldKind::JidSingle => "jid-single",
             FieldKind::ListMulti => "list-multi",
             FieldKind::ListSingle => "list-single",
@@ -51,7 +54,7 @@ impl FieldKind {
     }
 
     fn is_multi(self) -> bool {
-        matches!(self, FieldKind::ListMulti | FieldKind::TextMulti)
+        matches!(self, FieldKind::JidMulti | FieldKind::ListMulti | FieldKind::TextMulti)
     }
 
     fn is_input(self) -> bool {
@@ -189,7 +192,7 @@ impl Field {
             FieldKind::ListSingle | FieldKind::ListMulti if !self.choices.iter().any(|(known, _)| *known == value) => {
                 return Err("is none of the choices".to_owned());
             }
-            FieldKind::JidSingle => match parse_jid(&value) {
+            FieldKind::JidMulti | FieldKind::JidSingle => match parse_jid(&value) {
                 Some(jid) => jid.to_string(),
                 None => return Err("is no JID".to_owned()),
             },

@@ -156,6 +156,7 @@ impl Table {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     notes: Vec<(NoteKind, String)>,
+    form_type: Option<String>,
     title: String,
     entries: Vec<Entry>,
     table: Option<Table>,
@@ -192,6 +193,12 @@ impl Report {
         self
     }
 
+    /// The form's `FORM_TYPE` (XEP-0068).
+    pub fn typed(mut self, form_type: &str) -> Report {
+        self.form_type = Some(form_type.to_owned());
+        self
+    }
+
     /// The table.
     pub fn with_table(mut self, table: Table) -> Report {
         self.table = Some(table);
@@ -223,6 +230,12 @@ impl Report {
         let mut x = element("x", ns::DATA_FORMS).with("type", "result");
         if !self.title.is_empty() {
             x = x.append(element("title", ns::DATA_FORMS).append(self.title.as_str()).build());
+        }
+        if let Some(form_type) = &self.form_type {
+            let hidden = element("field", ns::DATA_FORMS)
+                .with("var", "FORM_TYPE")
+                .with("type", "hidden");
+            x = x.append(hidden.append(value(form_type)).build());
         }
         x = x.append_all(self.entries.iter().map(Entry::to_element));
         if let Some(table) = &self.table {

@@ -1,10 +1,12 @@
 //! Accounts: roles and credentials.
 
+use super::blocked::Blocked;
 use super::key::{Key, Parts, Table};
 use super::last_activity::LastActivity;
 use super::offline::Offline;
 use super::password::{Credentials, Policy};
 use super::pep::Pep;
+use super::private::Private;
 use super::rosters::Rosters;
 use super::scram::{ScramHash, ScramKeys};
 use super::vcards::Vcards;
@@ -153,8 +155,10 @@ impl<'a> Accounts<'a> {
             }
             batch.delete(key);
             Rosters::new(self.store).remove_account(batch, &name);
+            Blocked::new(self.store).remove_account(batch, &name);
             Offline::new(self.store).remove_account(batch, &name);
             Pep::new(self.store).remove_account(batch, &name);
+            Private::new(self.store).remove_account(batch, &name);
             Vcards::new(self.store).delete(batch, &name);
             LastActivity::new(self.store).remove_account(batch, &name);
             Ok(())
@@ -322,7 +326,7 @@ mod tests {
         roster.insert(bob.clone(), Item::default());
         store.rosters().save(&mut batch, "ada", &roster, &bob);
         store.rosters().put_request(&mut batch, "ada", &bob, b"<presence/>");
-        store.vcards().put(&mut batch, "ada", b"<vCard/>").unwrap();
+        store.vcards().put(&mut batch, "ada", b"<vCard/>", Some("00")).unwrap();
         store.submit(batch).unwrap();
         store.offline().push("ada", b"<message/>", days(1)).unwrap();
         let item = PepItem {

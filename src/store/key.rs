@@ -8,12 +8,16 @@ use jid::BareJid;
 pub(super) enum Table {
     /// name -> account record
     Account = b'a',
+    /// account, address that it blocks -> nothing
+    Blocked = b'b',
     /// algorithm, ver -> disco#info features
     Caps = b'c',
     /// account, contact -> subscription request as received
     Request = b'd',
     /// owner kind, owner, node, item -> head of a published item
     ItemHead = b'h',
+    /// account, namespace, name -> private XML
+    Private = b'k',
     /// account -> when it was last here
     LastActivity = b'l',
     /// format, domain, secret

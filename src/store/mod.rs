@@ -16,6 +16,7 @@
 mod accounts;
 mod backup;
 mod batch;
+mod blocked;
 mod caps;
 mod committer;
 mod directory;
@@ -34,6 +35,7 @@ mod opening;
 mod overlay;
 mod password;
 mod pep;
+mod private;
 mod reading;
 mod record;
 mod renaming;
@@ -48,6 +50,7 @@ mod vcards;
 pub use accounts::{Account, Accounts};
 pub use backup::restore;
 pub use batch::{Batch, Ticket};
+pub use blocked::Blocked;
 pub use caps::{Caps, CapsHash};
 pub use error::StoreError;
 pub use last_activity::{Departure, LastActivity};
@@ -59,6 +62,7 @@ pub use password::{Credentials, Policy, prepare_password};
 pub use pep::{
     AccessModel, Affiliation, Node, NodeConfig, Owner, Pep, PepItem, PublishModel, Published, SendLast, Subscribed,
 };
+pub use private::Private;
 pub use renaming::rename_domain;
 pub use rosters::Rosters;
 pub use scram::{SCRAM_ITERATIONS, ScramHash, ScramKeys};
@@ -302,6 +306,11 @@ impl Store {
         Rosters::new(self)
     }
 
+    /// Block lists.
+    pub fn blocked(&self) -> Blocked<'_> {
+        Blocked::new(self)
+    }
+
     /// Messages for accounts that are away.
     pub fn offline(&self) -> Offline<'_> {
         Offline::new(self)
@@ -310,6 +319,11 @@ impl Store {
     /// Nodes and their items.
     pub fn pep(&self) -> Pep<'_> {
         Pep::new(self)
+    }
+
+    /// Private XML.
+    pub fn private(&self) -> Private<'_> {
+        Private::new(self)
     }
 
     /// vCards.

@@ -1,5 +1,5 @@
 //! A store moves to another domain. Local accounts are keyed by localpart, so what changes is what names others: roster
-//! contacts, subscription requests, kept messages, publishers, affiliations and subscriptions of nodes.
+//! contacts, blocked addresses, subscription requests, kept messages, publishers, affiliations and subscriptions of nodes.
 
 use super::meta::Meta;
 use super::{Batch, Options, Store, StoreError};
@@ -29,6 +29,7 @@ pub fn rename_domain(dir: &Path, old: &str, new: &str, options: &Options) -> Res
     let store = Store::open_with(dir, old, options)?;
     let (ticket, ()) = store.transact(|batch| {
         store.rosters().rename(batch, &renaming);
+        store.blocked().rename(batch, &renaming);
         store.offline().rename(batch, &renaming);
         store.pep().rename(batch, &renaming);
         renaming.meta(&store, batch)

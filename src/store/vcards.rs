@@ -23,24 +23,38 @@ impl<'a> Vcards<'a> {
         self.store.get(&key(account))
     }
 
-    /// Replaces an account's vCard.
+    /// The SHA-1 of an account's photo in hexadecimal (XEP-0153 section 3.1); `None` when it has none.
+    pub fn photo(&self, account: &str) -> Option<String> {
+        self.store.get_json(&photo_key(account))
+    }
+
+    /// Replaces an account's vCard, and the hash of its photo.
     ///
     /// # Errors
     /// [`StoreError::Limit`] beyond 128 KiB, its picture included.
-    pub fn put(&self, batch: &mut Batch, account: &str, xml: &[u8]) -> Result<(), StoreError> {
+    pub fn put(&self, batch: &mut Batch, account: &str, xml: &[u8], photo: Option<&str>) -> Result<(), StoreError> {
         if xml.len() > VCARD_BYTES_MAX {
             return Err(StoreError::Limit("a vCard may have 128 KiB"));
         }
         batch.put_bytes(key(account), xml);
+        match photo {
+            Some(photo) => batch.put_json(photo_key(account), &photo),
+            None => batch.delete(photo_key(account)),
+        }
         Ok(())
     }
 
     /// Deletes an account's vCard.
     pub fn delete(&self, batch: &mut Batch, account: &str) {
         batch.delete(key(account));
+        batch.delete(photo_key(account));
     }
 }
 
 fn key(account: &str) -> Key {
     Key::new(Table::Vcard).text(account)
+}
+
+fn photo_key(account: &str) -> Key {
+    Key::new(Table::Vcard).text(account).text("photo")
 }

@@ -16,6 +16,9 @@ pub fn may_read(cx: &Context<'_>, account: &BareJid, node: &Node, who: &BareJid)
     if who == account {
         return Ok(());
     }
+    if cx.are_apart(account, who) {
+        return Err(Condition::ServiceUnavailable.into());
+    }
     if affiliation == Some(&Affiliation::Outcast) {
         return Err(Condition::Forbidden.into());
     }

@@ -32,12 +32,11 @@ impl Hub {
                 .expect("an account");
         }
         let options = router::Options {
-            domain: "mon.example".to_owned(),
-            resources_max: 10,
             roster: crate::roster::Limits {
                 items_max: 100,
                 ..crate::roster::Limits::DEFAULT
             },
+            ..router::Options::new("mon.example")
         };
         let router = Router::new(options, store.clone(), modules::all());
         let collector = collector::Options::new("web1", dir.path().join("audit.log"));

@@ -52,12 +52,11 @@ impl Bench {
                 .expect("an account");
         }
         let settings = router::Options {
-            domain: "mon.example".to_owned(),
-            resources_max: 10,
             roster: crate::roster::Limits {
                 items_max: 10,
                 ..crate::roster::Limits::DEFAULT
             },
+            ..router::Options::new("mon.example")
         };
         let router = Router::new(settings, store.clone(), modules);
         let mut options = Options::new(stream::Options::new(
