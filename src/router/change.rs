@@ -1,8 +1,9 @@
 //! One change of a roster, or of the two that a subscription is in, from reading them to telling whom it concerns.
 //!
 //! Both rosters change in one batch, and both parties are told at once, while no other roster changes. What either is
-//! told comes in the RFC's order (RFC 6121 section 3): unavailable presence from those it may no longer see, the
-//! subscription stanza, the roster push, then presence from those it may now see.
+//! told comes in the order in which RFC 6121 section 3 has the two servers do it: each stanza before its roster push
+//! (sections 3.1.6, 3.2.3, 3.3.3), unavailable presence before the `unsubscribed` that explains it (section 3.2.2) and
+//! after the push of an `unsubscribe` (section 3.3.3), available presence after all else (section 3.1.5).
 
 use super::rosters::refused_by_store;
 use super::{Session, Shared, presence};
@@ -16,13 +17,31 @@ use std::sync::{Arc, MutexGuard};
 /// Bytes of a stored request; of a longer one only the asking is kept (RFC 6121 section 3.1.3, security warning).
 pub(super) const REQUEST_BYTES_MAX: usize = 4096;
 
-/// One party to a change: its roster, and what it is told.
+/// Which party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    User,
+    Contact,
+}
+
+/// What happens to a party, in its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Event {
+    /// It is told a stanza of the other one.
+    Stanza(Request),
+    /// Its item of the other one is pushed as it is by then, with the version.
+    Push(Option<Item>, u64),
+    /// The other one is told its presence.
+    Show,
+    /// The other one is told that it is gone.
+    Hide,
+}
+
+/// One party to a change: its roster, as it becomes.
 struct Party {
     account: BareJid,
     roster: Roster,
     before: Option<Item>,
-    told: Vec<Request>,
-    push: bool,
 }
 
 /// A change by one user, and what it does to the contact, unless there is no such account. While it lives no other
@@ -35,6 +54,7 @@ pub(super) struct Change<'a> {
     with: BareJid,
     /// What the user's client sent, as the contact is given it.
     sent: Option<(Request, Rope)>,
+    events: Vec<(Side, Event)>,
 }
 
 impl<'a> Change<'a> {
@@ -49,6 +69,7 @@ impl<'a> Change<'a> {
             contact: exists.then(|| Party::new(shared, contact, account)),
             with: contact.clone(),
             sent: None,
+            events: Vec::new(),
         }
     }
 
@@ -57,13 +78,30 @@ impl<'a> Change<'a> {
     /// # Errors
     /// When the roster is full.
     pub fn request(&mut self, request: Request, stanza: Rope) -> Result<(), Refusal> {
+        let limits = &self.shared.options.roster;
+        let (user, contact) = (self.user.is_seen(&self.with), self.contact_is_seen());
         let roster = &mut self.user.roster;
-        let outcome = roster.apply(&self.with, Direction::Outbound, request, &self.shared.options.roster)?;
-        self.user.push |= outcome.push;
+        let outcome = roster.apply(&self.with, Direction::Outbound, request, limits)?;
         self.sent = Some((request, stanza));
-        if outcome.pass {
-            self.tell_contact(request);
+        if user && !self.user.is_seen(&self.with) {
+            self.events.push((Side::User, Event::Hide));
         }
+        let reply = if outcome.pass {
+            self.receive_contact(request)
+        } else {
+            None
+        };
+        if outcome.push {
+            self.push(Side::User);
+        }
+        if !user && self.user.is_seen(&self.with) {
+            self.events.push((Side::User, Event::Show));
+        }
+        // An answer is never answered: only requests are.
+        if let Some(reply) = reply {
+            self.receive_user(reply);
+        }
+        self.contact_was_seen(contact);
         Ok(())
     }
 
@@ -72,31 +110,63 @@ impl<'a> Change<'a> {
     /// # Errors
     /// Those of section 2.3.3.
     pub fn set(&mut self, name: Option<String>, groups: Vec<String>) -> Result<(), Refusal> {
-        self.user
-            .roster
-            .set(&self.with, name, groups, &self.shared.options.roster)?;
-        self.user.push = true;
+        let limits = &self.shared.options.roster;
+        self.user.roster.set(&self.with, name, groups, limits)?;
+        self.push(Side::User);
         Ok(())
     }
 
     /// Removes the contact, and cancels the subscriptions both ways (RFC 6121 section 2.5.2). `false` when it was not in
     /// the roster; a request that waits is denied even so.
     pub fn remove(&mut self) -> bool {
+        let was_seen = self.user.is_seen(&self.with);
         let Some(item) = self.user.roster.remove(&self.with) else {
             return false;
         };
-        self.user.push = item.listed;
+        if item.listed {
+            self.push(Side::User);
+        }
         for request in item.state.cancellations() {
-            self.tell_contact(request);
+            let contact = self.contact_is_seen();
+            if was_seen && request == Request::Unsubscribed {
+                self.events.push((Side::User, Event::Hide));
+            }
+            self.receive_contact(request);
+            self.contact_was_seen(contact);
         }
         item.listed
     }
 
-    /// Makes the two see each other, as the server's own doing.
+    /// Takes the user out of the contact's life, too: the account goes.
+    pub fn erase(&mut self) {
+        self.remove();
+        if let Some(contact) = &mut self.contact
+            && contact
+                .roster
+                .remove(&self.user.account)
+                .is_some_and(|item| item.listed)
+        {
+            self.push(Side::Contact);
+        }
+    }
+
+    /// Makes the two see each other, as the server's own doing; what they have of each other already is left alone.
     pub fn befriend(&mut self, name: Option<String>, groups: Vec<String>) {
-        self.user.befriend(&self.with, name, groups);
-        if let Some(contact) = &mut self.contact {
-            contact.befriend(&self.user.account, None, Vec::new());
+        let seen = (self.contact_is_seen(), self.user.is_seen(&self.with));
+        let account = &self.user.account;
+        if self
+            .contact
+            .as_mut()
+            .is_some_and(|contact| contact.befriend(account, None, Vec::new()))
+        {
+            self.push(Side::Contact);
+        }
+        if self.user.befriend(&self.with, name, groups) {
+            self.push(Side::User);
+        }
+        self.contact_was_seen(seen.0);
+        if !seen.1 {
+            self.events.push((Side::User, Event::Show));
         }
     }
 
@@ -106,11 +176,11 @@ impl<'a> Change<'a> {
     /// When the store takes no more: nothing has changed then.
     pub fn complete(self, origin: Option<&Arc<Session>>) -> Result<Ticket, StanzaError> {
         let ticket = self.submit()?;
-        self.withdraw();
-        for (party, with) in self.parties() {
-            self.announce(party, with);
+        for (side, event) in &self.events {
+            if let Some((party, with)) = self.party(*side) {
+                self.tell(party, with, event);
+            }
         }
-        self.grant();
         let Change {
             shared,
             held,
@@ -128,44 +198,87 @@ impl<'a> Change<'a> {
         Ok(ticket)
     }
 
-    /// The contact receives a stanza, and the user what the contact's server answers.
-    fn tell_contact(&mut self, request: Request) {
-        let Some(contact) = &mut self.contact else {
-            return;
-        };
-        let limits = &self.shared.options.roster;
-        // Of one that it blocks a contact hears nothing and is asked nothing (XEP-0191 section 3.3); the two rosters
-        // agree even so.
-        if self.shared.blocks(&contact.account, &self.user.account) {
-            if request != Request::Subscribe {
-                contact.receive(&self.user.account, request, limits);
-                contact.told.clear();
-            }
-            return;
+    /// The contact receives a stanza; returns what its server answers at once. Of one that it blocks it hears nothing and
+    /// is asked nothing (XEP-0191 section 3.3); the two rosters agree even so.
+    fn receive_contact(&mut self, request: Request) -> Option<Request> {
+        let contact = self.contact.as_mut()?;
+        let is_blocked = self.shared.blocks(&contact.account, &self.user.account);
+        if is_blocked && request == Request::Subscribe {
+            return None;
         }
-        if let Some(reply) = contact.receive(&self.user.account, request, limits) {
-            // An answer is never answered: only requests are.
-            self.user.receive(&self.with, reply, limits);
+        let limits = &self.shared.options.roster;
+        let (pass, push, reply) = contact.receive(&self.user.account, request, limits)?;
+        self.events
+            .extend((pass && !is_blocked).then_some((Side::Contact, Event::Stanza(request))));
+        if push {
+            self.push(Side::Contact);
+        }
+        reply.filter(|_| !is_blocked)
+    }
+
+    /// The user receives the answer.
+    fn receive_user(&mut self, request: Request) {
+        let limits = &self.shared.options.roster;
+        if let Some((pass, push, _)) = self.user.receive(&self.with, request, limits) {
+            self.events.extend(pass.then_some((Side::User, Event::Stanza(request))));
+            if push {
+                self.push(Side::User);
+            }
         }
     }
 
-    /// Both parties that changed, each with the other's JID.
-    fn parties(&self) -> impl Iterator<Item = (&Party, &BareJid)> {
-        let contact = self.contact.as_ref().map(|contact| (contact, &self.user.account));
-        let both = contact.into_iter().chain([(&self.user, &self.with)]);
-        both.filter(|(party, with)| party.has_changed(with))
+    fn contact_is_seen(&self) -> bool {
+        self.contact
+            .as_ref()
+            .is_some_and(|contact| contact.is_seen(&self.user.account))
+    }
+
+    /// Whether the user saw the contact before; if that has changed, it is told.
+    fn contact_was_seen(&mut self, before: bool) {
+        match (before, self.contact_is_seen()) {
+            (true, false) => self.events.push((Side::Contact, Event::Hide)),
+            (false, true) => self.events.push((Side::Contact, Event::Show)),
+            _ => {}
+        }
+    }
+
+    fn push(&mut self, side: Side) {
+        if let Some((party, with)) = self.party(side) {
+            let item = party.roster.get(with).filter(|item| item.listed).cloned();
+            let event = Event::Push(item, party.roster.version());
+            self.events.push((side, event));
+        }
+    }
+
+    /// A party, with the other's JID.
+    fn party(&self, side: Side) -> Option<(&Party, &BareJid)> {
+        match side {
+            Side::User => Some((&self.user, &self.with)),
+            Side::Contact => self.contact.as_ref().map(|contact| (contact, &self.user.account)),
+        }
+    }
+
+    /// Both parties that changed. A push changes the version even where the item stays the same.
+    fn changed(&self) -> impl Iterator<Item = (Side, &Party, &BareJid)> {
+        let both = [Side::Contact, Side::User].into_iter();
+        both.filter_map(|side| {
+            let (party, with) = self.party(side)?;
+            let is_pushed = |(of, event): &(Side, Event)| *of == side && matches!(event, Event::Push(..));
+            let has_changed = party.before.as_ref() != party.roster.get(with) || self.events.iter().any(is_pushed);
+            has_changed.then_some((side, party, with))
+        })
     }
 
     /// Hands both rosters to the store in one batch.
     fn submit(&self) -> Result<Ticket, StanzaError> {
         let mut batch = Batch::new();
         let rosters = self.shared.store.rosters();
-        for (party, with) in self.parties() {
+        for (side, party, with) in self.changed() {
             let Some(node) = self.shared.local_node(&party.account) else {
                 continue;
             };
             rosters.save(&mut batch, node, &party.roster, with);
-            if party.told.contains(&Request::Subscribe) {
+            if self.events.contains(&(side, Event::Stanza(Request::Subscribe))) {
                 let stanza = self.stanza(Request::Subscribe, party, with, REQUEST_BYTES_MAX);
                 rosters.put_request(&mut batch, node, with, &stanza.to_bytes());
             }
@@ -175,38 +288,22 @@ impl<'a> Change<'a> {
         }
         let ticket = self.shared.store.submit(batch);
         let ticket = ticket.map_err(|error| refused_by_store(&error))?;
-        for (party, _) in self.parties() {
+        for (_, party, _) in self.changed() {
             self.shared.rosters.replace(&party.account, party.roster.clone());
         }
         Ok(ticket)
     }
 
-    /// Unavailable presence from those who are no longer seen.
-    fn withdraw(&self) {
-        for (party, with) in self.parties() {
-            if party.was_seen() && !party.is_seen(with) {
-                presence::withdraw(self.shared, &party.account, with);
+    fn tell(&self, party: &Party, with: &BareJid, event: &Event) {
+        let account = &party.account;
+        match event {
+            Event::Stanza(request) => {
+                let stanza = self.stanza(*request, party, with, usize::MAX);
+                deliver(self.shared, account, *request, &stanza);
             }
-        }
-    }
-
-    /// What a party is told, and the push.
-    fn announce(&self, party: &Party, with: &BareJid) {
-        for request in &party.told {
-            let stanza = self.stanza(*request, party, with, usize::MAX);
-            deliver(self.shared, &party.account, *request, &stanza);
-        }
-        if party.push {
-            self.shared.push_item(&party.account, &party.roster, with);
-        }
-    }
-
-    /// Presence from those who are now seen.
-    fn grant(&self) {
-        for (party, with) in self.parties() {
-            if !party.was_seen() && party.is_seen(with) {
-                presence::grant(self.shared, &party.account, with);
-            }
+            Event::Push(item, version) => self.shared.push_item(account, with, item.as_ref(), *version),
+            Event::Show => presence::grant(self.shared, account, with),
+            Event::Hide => presence::withdraw(self.shared, account, with),
         }
     }
 
@@ -228,23 +325,18 @@ impl Party {
             account: account.clone(),
             before: roster.get(with).cloned(),
             roster,
-            told: Vec::new(),
-            push: false,
         }
     }
 
-    /// A stanza from the other one; returns what the server answers it at once. Only outbound stanzas can be refused,
-    /// so that a refusal here has no effect.
-    fn receive(&mut self, with: &BareJid, request: Request, limits: &Limits) -> Option<Request> {
+    /// A stanza from the other one: whether it is passed on, whether the item is pushed, and what the server answers at
+    /// once. Only outbound stanzas can be refused, so that a refusal here has no effect.
+    fn receive(&mut self, with: &BareJid, request: Request, limits: &Limits) -> Option<(bool, bool, Option<Request>)> {
         let outcome = self.roster.apply(with, Direction::Inbound, request, limits).ok()?;
-        self.push |= outcome.push;
-        if outcome.pass {
-            self.told.push(request);
-        }
-        outcome.reply
+        Some((outcome.pass, outcome.push, outcome.reply))
     }
 
-    fn befriend(&mut self, with: &BareJid, name: Option<String>, groups: Vec<String>) {
+    /// Whether that is a change.
+    fn befriend(&mut self, with: &BareJid, name: Option<String>, groups: Vec<String>) -> bool {
         let state = State {
             subscription: Subscription::Both,
             ..State::default()
@@ -256,13 +348,12 @@ impl Party {
             listed: true,
             state,
         });
-        self.roster.insert(with.clone(), Item { state, ..item });
-        self.push = true;
-    }
-
-    /// A push changes the version even where the item stays the same.
-    fn has_changed(&self, with: &BareJid) -> bool {
-        self.push || self.before.as_ref() != self.roster.get(with)
+        let item = Item { state, ..item };
+        let is_news = self.before.as_ref() != Some(&item);
+        if is_news {
+            self.roster.insert(with.clone(), item);
+        }
+        is_news
     }
 
     /// Whether the other one received this one's presence before.

@@ -409,6 +409,9 @@ mod tests {
     fn a_removed_account_leaves_nothing_behind() {
         let bench = Bench::new();
         bench.befriend("ada", "bob");
+        let eve = bench.online("eve/desk");
+        eve.send("<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='ada@@'/></query></iq>");
+        eve.received();
         let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
         ada.received();
         bench.router.account_removed(&account("ada"));
@@ -418,9 +421,17 @@ mod tests {
             [
                 "presence unavailable <ada/desk",
                 "presence unsubscribe <ada",
+                "iq set [ada:to]",
                 "presence unsubscribed <ada",
                 "iq set [ada:none]",
+                "iq set [ada:remove]",
             ]
         );
+        assert_eq!(
+            eve.received(),
+            ["iq set [ada:remove]"],
+            "who merely listed it is told too"
+        );
+        assert!(bench.store.rosters().holders(&account("ada")).is_empty());
     }
 }

@@ -69,9 +69,8 @@ impl Shared {
     }
 
     /// Pushes an item to the account's interested resources (RFC 6121 section 2.1.6).
-    pub fn push_item(&self, account: &BareJid, roster: &Roster, contact: &BareJid) {
-        let item = roster_item(contact, roster.get(contact).filter(|item| item.listed));
-        let query = roster_query(roster).append(item).build();
+    pub fn push_item(&self, account: &BareJid, contact: &BareJid, item: Option<&Item>, version: u64) {
+        let query = roster_query(version).append(roster_item(contact, item)).build();
         let sessions = self.sessions_of(account);
         for session in sessions.iter().filter(|session| session.is_interested()) {
             self.push(session, &query);
@@ -92,13 +91,13 @@ impl Shared {
 
 /// A roster as its owner's client gets it (RFC 6121 section 2.1.4).
 pub fn roster_payload(roster: &Roster) -> Element {
-    roster_query(roster)
+    roster_query(roster.version())
         .append_all(roster.listed().map(|(contact, item)| roster_item(contact, Some(item))))
         .build()
 }
 
-fn roster_query(roster: &Roster) -> minidom::element::ElementBuilder {
-    element("query", ns::ROSTER).with("ver", roster.version().to_string())
+fn roster_query(version: u64) -> minidom::element::ElementBuilder {
+    element("query", ns::ROSTER).with("ver", version.to_string())
 }
 
 /// RFC 6121 section 2.1.2; `None` stands for one that was removed.

@@ -9,6 +9,7 @@ use crate::stanza::{Condition, Role, Stanza, StanzaError};
 use crate::store::Ticket;
 use crate::xml::{Address, Rope};
 use jid::{BareJid, Jid};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Routes a subscription stanza from a session. To an account that does not exist it does to the user's roster what it
@@ -80,18 +81,27 @@ pub(super) fn remove_item(shared: &Shared, account: &BareJid, contact: &BareJid)
     change.complete(None)
 }
 
-/// Cancels everything between an account that goes and its contacts.
+/// Cancels everything between an account that goes and its contacts, and takes it out of every roster that it is in.
 pub(super) fn remove_all(shared: &Shared, account: &BareJid) {
     let roster = shared.roster(account);
-    let contacts = roster.listed().map(|(contact, _)| contact).chain(roster.pending_in());
-    for contact in contacts {
+    let mut contacts: BTreeSet<BareJid> = roster.listed().map(|(contact, _)| contact.clone()).collect();
+    contacts.extend(roster.pending_in().cloned());
+    contacts.extend(holders(shared, account));
+    for contact in &contacts {
         let mut change = Change::begin(shared, account, contact);
-        change.remove();
+        change.erase();
         if let Err(error) = change.complete(None) {
             let contact = contact.as_str();
             tracing::warn!(?error, contact, "a subscription outlives its account");
         }
     }
+}
+
+/// Whose rosters an account is in.
+fn holders(shared: &Shared, account: &BareJid) -> Vec<BareJid> {
+    let holders = shared.store.rosters().holders(account).into_iter();
+    let jid = |node: String| BareJid::new(&[node.as_str(), "@", shared.domain()].concat()).ok();
+    holders.filter_map(jid).collect()
 }
 
 /// Makes two accounts see each other, as the server's own doing.
@@ -186,7 +196,7 @@ mod tests {
         let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
         ada.received();
         ada.send("<presence type='unsubscribe' to='bob@@/desk'/>");
-        assert_eq!(ada.received(), ["presence unavailable <bob/desk", "iq set [bob:from]"]);
+        assert_eq!(ada.received(), ["iq set [bob:from]", "presence unavailable <bob/desk"]);
         assert_eq!(bob.received(), ["presence unsubscribe <ada", "iq set [ada:to]"]);
         bob.send("<presence><show>away</show></presence>");
         assert!(ada.received().is_empty());
@@ -237,7 +247,12 @@ mod tests {
         presence(&bob, "subscribe", "ada");
         assert_eq!(
             bob.received(),
-            ["presence subscribed <ada", "iq set [ada:to]", "presence <ada/desk"]
+            [
+                "iq set [ada:none+ask]",
+                "presence subscribed <ada",
+                "iq set [ada:to]",
+                "presence <ada/desk",
+            ]
         );
         assert_eq!(ada.received(), ["iq set [bob:from]"]);
         presence(&bob, "unsubscribed", "eve");
@@ -321,13 +336,14 @@ mod tests {
         );
         assert_eq!(
             ada.received(),
-            ["presence unavailable <bob/desk", "iq set [bob:remove]", "iq result"]
+            ["iq set [bob:remove]", "presence unavailable <bob/desk", "iq result"]
         );
         assert_eq!(
             bob.received(),
             [
-                "presence unavailable <ada/desk",
                 "presence unsubscribe <ada",
+                "iq set [ada:to]",
+                "presence unavailable <ada/desk",
                 "presence unsubscribed <ada",
                 "iq set [ada:none]",
             ]

@@ -63,6 +63,17 @@ impl<'a> Rosters<'a> {
             .collect()
     }
 
+    /// The accounts whose rosters a contact is in.
+    pub fn holders(&self, contact: &BareJid) -> Vec<String> {
+        let holder = |key: Vec<u8>| {
+            let mut parts = Parts::new(&key);
+            let account = parts.text()?;
+            (parts.text()? == contact.as_str()).then_some(account)
+        };
+        let keys = self.store.keys(&Key::new(Table::Roster));
+        keys.into_iter().filter_map(holder).collect()
+    }
+
     /// Rewrites contacts, and who asks and is asked in requests.
     pub(super) fn rename(&self, batch: &mut Batch, renaming: &Renaming<'_>) {
         for (key, item) in self.store.scan_json::<Item>(&Key::new(Table::Roster)) {
