@@ -1,4 +1,4 @@
-# The tests in Rust. A file of tests/*.rs that no stage here names is run by the last one.
+# The tests in Rust. A file tests/*.rs or tests/*/main.rs that no stage here names is run by the last one.
 
 unit() { cargo test --locked --lib --bins; }
 contract() { cargo test --locked --test cli --test talk; }
@@ -7,8 +7,8 @@ durability() { cargo test --locked --test durability -- --nocapture; }
 differential() { tests/differential.py --rounds "$($QUICK && echo 2 || echo 20)"; }
 others() {
     local file name names=()
-    for file in tests/*.rs; do
-        name=$(basename "$file" .rs)
+    for file in tests/*.rs tests/*/main.rs; do
+        name=$(basename "${file%/main.rs}" .rs)
         case $name in architecture | cli | talk | scripts | durability) ;; *) names+=(--test "$name") ;; esac
     done
     [ ${#names[@]} = 0 ] || cargo test --locked "${names[@]}"

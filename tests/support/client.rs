@@ -4,13 +4,14 @@ use super::node::{Node, Received, StreamReader};
 use super::{TestServer, ns};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use rustix::net::{AddressFamily, SocketType};
 use sasl::client::Mechanism;
 use sasl::client::mechanisms::{Plain, Scram};
 use sasl::common::scram::{Sha1, Sha256};
 use sasl::common::{ChannelBinding, Credentials};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -118,22 +119,44 @@ impl Client {
 
     /// Logs in and binds; on refusal gives what the server said: a SASL condition, or a stanza error's.
     pub fn try_login(server: &TestServer, login: &Login) -> Result<Client, Box<Refusal>> {
-        let mut client = Client::secured(server, login.direct);
-        match client.authenticate(login) {
-            Ok(()) => {}
-            Err(condition) => return Err(Box::new(Refusal { client, condition })),
+        Client::secured(server, login.direct).enter(login)
+    }
+
+    /// Authenticates and binds on a stream inside TLS, whose features are not read yet.
+    pub fn enter(mut self, login: &Login) -> Result<Client, Box<Refusal>> {
+        if let Err(condition) = self.authenticate(login) {
+            return Err(Box::new(Refusal {
+                client: self,
+                condition,
+            }));
         }
-        client.open();
-        client.features();
-        match client.bind(login.resource.as_deref()) {
-            Ok(()) => Ok(client),
-            Err(condition) => Err(Box::new(Refusal { client, condition })),
+        self.open();
+        self.features();
+        match self.bind(login.resource.as_deref()) {
+            Ok(()) => Ok(self),
+            Err(condition) => Err(Box::new(Refusal {
+                client: self,
+                condition,
+            })),
         }
     }
 
     /// A TCP connection to one of the ports, with nothing said yet.
     pub fn connect(server: &TestServer, address: SocketAddr) -> Client {
         let stream = TcpStream::connect_timeout(&address, DEADLINE).expect("the port accepts");
+        Client::over(server, stream)
+    }
+
+    /// The same to the STARTTLS port from another address of this machine, such as 127.0.0.2.
+    pub fn connect_from(server: &TestServer, from: Ipv4Addr) -> Client {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        rustix::net::bind(&socket, &SocketAddr::from((from, 0))).expect("an address of this machine");
+        rustix::net::connect(&socket, &server.starttls()).expect("the port accepts");
+        Client::over(server, TcpStream::from(socket))
+    }
+
+    /// A client on a connection that is made already.
+    pub fn over(server: &TestServer, stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("nodelay");
         Client {
             transport: Transport::Plain(stream),
@@ -148,7 +171,7 @@ impl Client {
         }
     }
 
-    /// A connection inside TLS, its stream open and its features read.
+    /// A connection inside TLS, its stream open and its features not read.
     pub fn secured(server: &TestServer, direct: bool) -> Client {
         if direct {
             let mut client = Client::connect(server, server.direct_tls());
@@ -156,19 +179,33 @@ impl Client {
             client.open();
             return client;
         }
-        let mut client = Client::connect(server, server.starttls());
-        client.open();
-        let features = client.features();
+        Client::connect(server, server.starttls()).secure()
+    }
+
+    /// STARTTLS (RFC 6120 section 5), and the stream opened anew.
+    pub fn secure(mut self) -> Client {
+        self.open();
+        let features = self.features();
         assert!(
             features.child_ns("starttls", ns::TLS).is_some(),
             "no STARTTLS in {features}"
         );
-        client.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-        let proceed = client.receive();
+        self.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+        let proceed = self.receive();
         assert!(proceed.is("proceed", ns::TLS), "not proceed: {proceed}");
-        client.handshake();
-        client.open();
-        client
+        self.handshake();
+        self.open();
+        self
+    }
+
+    /// Sending fails when the server takes nothing for so long.
+    pub fn set_patience(&self, patience: Duration) {
+        let stream = match &self.transport {
+            Transport::Plain(stream) => stream,
+            Transport::Tls(tls) => &tls.sock,
+            Transport::Gone => return,
+        };
+        stream.set_write_timeout(Some(patience)).expect("timeout");
     }
 
     /// The TLS handshake over what is still plain TCP.
@@ -192,16 +229,30 @@ impl Client {
     /// Opens a stream, the first or the next one, and reads the server's header.
     pub fn open(&mut self) -> Node {
         self.reader = StreamReader::new();
-        let header = format!(
-            "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xml:lang='en' xmlns='jabber:client' \
-             xmlns:stream='http://etherx.jabber.org/streams'>",
-            self.domain
-        );
+        let header = self.header();
         self.send(&header);
         match self.read(DEADLINE) {
             Some(Received::Header(header)) => header,
             other => self.fail(&format!("not a stream header: {other:?}")),
         }
+    }
+
+    /// Opens a stream; `None` when the server has closed the connection or does so now.
+    pub fn try_open(&mut self) -> Option<Node> {
+        let header = self.header();
+        self.try_send(&header).ok()?;
+        match self.read(DEADLINE)? {
+            Received::Header(header) => Some(header),
+            other => self.fail(&format!("not a stream header: {other:?}")),
+        }
+    }
+
+    fn header(&self) -> String {
+        format!(
+            "<?xml version='1.0'?><stream:stream to='{}' version='1.0' xml:lang='en' xmlns='jabber:client' \
+             xmlns:stream='http://etherx.jabber.org/streams'>",
+            self.domain
+        )
     }
 
     /// The stream features.
