@@ -10,8 +10,6 @@ use std::sync::Arc;
 
 /// The built-in collector's name: an account without credentials, which nobody can log in as.
 pub const COLLECTOR: &str = "monitor";
-/// Where contacts find it in their rosters.
-const GROUP: &str = "Servers";
 
 /// The accounts of one domain: of the running appliance, or of a store whose appliance does not run (a router without
 /// sessions).
@@ -25,10 +23,6 @@ pub struct Accounts {
 /// How accounts are made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The host's name: the collector's in rosters.
-    pub host: String,
-    /// Who may watch the collector; `None`: every admin, operator and viewer.
-    pub watchers: Option<Vec<BareJid>>,
     /// Which credentials are kept.
     pub policy: Policy,
     /// Whether the router has sessions: the appliance runs.
@@ -53,7 +47,7 @@ impl Accounts {
         done.map_or_else(|error| Answer::Failed(error.to_string()), Answer::Done)
     }
 
-    /// Makes an account. One that watches finds the collector in its roster already.
+    /// Makes an account. One that watches finds all collectors in its roster, a collector all who watch.
     ///
     /// # Errors
     /// The name is taken, reserved or of another domain; the password cannot be used; the store takes no more.
@@ -69,34 +63,18 @@ impl Accounts {
                 )),
                 error => AdminError(format!("{jid} was not added: {error}")),
             })?;
-        let ticket = if self.may_watch(jid, role) {
-            self.introduce(jid)?
-        } else {
-            ticket
-        };
+        let ticket = ticket.max(self.introduce(jid)?);
         self.durable(ticket)?;
         Ok(format!("{jid} added as {role}\n"))
     }
 
-    fn may_watch(&self, jid: &BareJid, role: Role) -> bool {
-        let admitted = self
-            .options
-            .watchers
-            .as_ref()
-            .is_none_or(|watchers| watchers.contains(jid));
-        role != Role::Collector && admitted
-    }
-
-    /// The collector and an account in each other's roster.
+    /// Puts a new account, and the built-in collector, into the rosters that they belong in.
     fn introduce(&self, jid: &BareJid) -> Result<Ticket, AdminError> {
-        let collector = self.make_collector()?;
-        let provisioned =
-            self.router
-                .provision(jid, &collector, Some(self.options.host.clone()), vec![GROUP.to_owned()]);
-        provisioned.map_err(|error| {
+        self.make_collector()?;
+        self.router.introduce(jid).map_err(|error| {
+            let condition = error.condition.name();
             AdminError(format!(
-                "the collector was not put into the roster of {jid}: {}",
-                error.condition.name()
+                "{jid} and those it belongs with were not introduced: {condition}"
             ))
         })
     }
@@ -221,22 +199,19 @@ mod tests {
     /// Accounts of `mon.example`, whose appliance does not run.
     fn accounts(dir: &std::path::Path, watchers: Option<Vec<BareJid>>) -> Accounts {
         let store = Store::open(dir, "mon.example").unwrap();
+        let mut introductions = router::Introductions::default();
+        introductions.names.insert(COLLECTOR.to_owned(), "box".to_owned());
+        introductions
+            .watchers
+            .extend(watchers.map(|watchers| (COLLECTOR.to_owned(), watchers)));
         let router = Router::new(
             router::Options::new("mon.example"),
             store.clone(),
             crate::modules::all(),
         );
+        router.set_introductions(introductions);
         let policy = Policy { scram: false };
-        Accounts::new(
-            store,
-            router,
-            Options {
-                host: "box".to_owned(),
-                watchers,
-                policy,
-                running: false,
-            },
-        )
+        Accounts::new(store, router, Options { policy, running: false })
     }
 
     fn jid(text: &str) -> BareJid {
@@ -266,16 +241,16 @@ mod tests {
     }
 
     #[test]
-    fn who_may_not_watch_is_not_introduced() {
+    fn who_may_not_watch_is_not_introduced_and_a_collector_is_to_all_others() {
         let dir = tempfile::tempdir().unwrap();
         let accounts = accounts(dir.path(), Some(vec![jid("juliet@mon.example")]));
         accounts.add(&jid("romeo@mon.example"), Role::Viewer, "secret").unwrap();
+        let contacts = |name: &str| accounts.store.rosters().load(name).listed().count();
+        assert_eq!(contacts("romeo"), 0);
         accounts
             .add(&jid("web1@mon.example"), Role::Collector, "secret")
             .unwrap();
-        for name in ["romeo", "web1"] {
-            assert_eq!(accounts.store.rosters().load(name).listed().count(), 0, "{name}");
-        }
+        assert_eq!((contacts("romeo"), contacts("web1"), contacts(COLLECTOR)), (1, 1, 0));
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     })?;
     let wrong = |(offset, what): (usize, String)| at(offset, &what);
     rows::check(&settings.command).map_err(wrong)?;
+    rows::check(&settings.group).map_err(wrong)?;
     rows::check(&settings.rule).map_err(wrong)?;
     settings
         .check()
@@ -185,6 +186,9 @@ mod tests {
                 "give a warning",
             ),
             ("[sasl]\nmechanisms = ['DIGEST-MD5']", 2, "DIGEST-MD5"),
+            ("[contact]\nadmin = ['ops']", 2, "'ops' is no address"),
+            ("[[group]]\nname = ''", 1, "1 to 256 bytes"),
+            ("[[group]]\nname = 'x'\ncollectors = ['db@x']", 1, "before the @"),
         ] {
             let error = refused(text);
             assert!(error.contains(what), "{text}: {error}");

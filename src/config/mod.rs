@@ -7,6 +7,7 @@ mod document;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod groups;
 mod limits;
 mod rooms;
 mod rows;
@@ -96,10 +97,13 @@ impl Overrides {
 }
 
 impl Settings {
-    /// Takes over what can change while the appliance runs: the certificate's files, and all about the collector.
+    /// Takes over what can change while the appliance runs: the certificate's files, all about the collector, and where
+    /// collectors are found in rosters.
     pub fn adopt(&mut self, new: Settings) {
         self.tls = new.tls;
         self.collector = new.collector;
+        self.roster = new.roster;
+        self.group = new.group;
         self.reboot = new.reboot;
         self.rules = new.rules;
         self.command = new.command;
@@ -113,6 +117,9 @@ impl Settings {
         }
         if self.limits.pep_item_size.get() > self.limits.stanza_size.get() {
             return Err("limits.pep_item_size is more than limits.stanza_size lets through".to_owned());
+        }
+        for name in &self.roster.groups {
+            groups::group(name).map_err(|error| format!("section [roster]: {error},"))?;
         }
         match self.reboot.argv.is_empty() {
             true => Ok(()),
@@ -148,6 +155,14 @@ name = "list"
 argv = ["/bin/ls", "{dir}"]
 role = "operator"
 parameters = [{ name = "dir", choices = ["/tmp"] }]
+[roster]
+groups = ["Hosts", "Alle"]
+[[group]]
+name = "Databases"
+collectors = ["db1"]
+roles = ["admin"]
+[contact]
+admin = ["mailto:a@mon.example"]
 [[rule]]
 name = "root"
 statistic = "disk/*#percent"

@@ -1,5 +1,6 @@
 //! The whole configuration file: every section, every key, every default.
 
+use super::groups::GroupRow;
 use super::limits::Limits;
 use super::rows::{CommandRow, Rows, RuleRow};
 use super::setting::section;
@@ -34,10 +35,15 @@ section! {
         log: Log = Log::default(),
         /// The collector: the contact that speaks for this host.
         collector: Collector = Collector::default(),
+        /// Rosters: every admin, operator and viewer finds every collector there.
+        roster: Roster = Roster::default(),
         /// The collector's command 'reboot'.
         reboot: Reboot = Reboot::default(),
         /// Rules: when a statistic is a worry.
         rules: Rules = Rules::default(),
+        /// A group of the roster for some collectors (none named: for all), in the rosters of some roles (none named: in all).
+        /// Collectors that no group takes are in those of [roster].
+        group: Rows<GroupRow> = Vec::new(),
         /// A program behind the collector's command 'shell'. It is run without a shell; an argument {parameter} is
         /// replaced by that parameter's value.
         command: Rows<CommandRow> = Vec::new(),
@@ -117,6 +123,14 @@ section! {
         chat_alerts: Vec<Role> = vec![Role::Admin],
         /// How often the host is looked at.
         sample_interval: Time<1_000> = Time::secs(5),
+    }
+}
+
+section! {
+    /// Rosters.
+    Roster {
+        /// The groups that collectors are in, unless a [[group]] takes them.
+        groups: Vec<String> = vec!["Servers".to_owned()],
     }
 }
 

@@ -43,9 +43,54 @@ pub struct Item {
     pub groups: Vec<String>,
     /// The subscription both ways, with what is pending.
     pub state: State,
+    /// What the server wrote into an item of its own making; `None` for one that the user made. As long as name and groups
+    /// are these, the server may write others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provided: Option<Provided>,
     /// Whether the item is in the roster that clients see. A mere inbound request is noted without one (RFC 6121
     /// appendix A.1, "None + Pending In").
     pub listed: bool,
+}
+
+/// What the server calls a contact, and where it puts it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provided {
+    /// The handle.
+    pub name: Option<String>,
+    /// The groups.
+    pub groups: Vec<String>,
+}
+
+impl Item {
+    /// An item of the server's making: in the roster, seen both ways.
+    pub fn provided(provided: Provided) -> Item {
+        Item {
+            name: provided.name.clone(),
+            groups: provided.groups.clone(),
+            state: State {
+                subscription: Subscription::Both,
+                ..State::default()
+            },
+            provided: Some(provided),
+            listed: true,
+        }
+    }
+
+    /// The item once the server has made the two see each other: a name and groups that the user chose stay.
+    pub fn befriended(self, provided: Provided) -> Item {
+        let is_servers = self
+            .provided
+            .as_ref()
+            .is_some_and(|before| before.name == self.name && before.groups == self.groups);
+        let made = Item::provided(provided);
+        match self.listed && !is_servers {
+            true => Item {
+                state: made.state,
+                ..self
+            },
+            false => made,
+        }
+    }
 }
 
 /// An account's contacts and their version.
@@ -109,6 +154,11 @@ impl Roster {
         self.items.iter().filter(|(_, item)| item.listed)
     }
 
+    /// The items that count towards [`Limits::items_max`]: the user's own.
+    fn own_count(&self) -> usize {
+        self.listed().filter(|(_, item)| item.provided.is_none()).count()
+    }
+
     /// Contacts whose subscription request waits for the user's answer.
     pub fn pending_in(&self) -> impl Iterator<Item = &BareJid> {
         self.items
@@ -147,7 +197,7 @@ impl Roster {
     ) -> Result<(), Refusal> {
         check(name.as_deref(), &groups, limits)?;
         let known = self.items.get(contact).is_some_and(|item| item.listed);
-        if !known && self.listed().count() >= limits.items_max {
+        if !known && self.own_count() >= limits.items_max {
             return Err(Refusal::TooManyItems);
         }
         let item = self.items.entry(contact.clone()).or_default();
@@ -192,7 +242,7 @@ impl Roster {
             return Ok(Transition::ignored(before.state));
         }
         let listed = before.listed || outcome.push;
-        if listed && !before.listed && direction == Direction::Outbound && self.listed().count() >= limits.items_max {
+        if listed && !before.listed && direction == Direction::Outbound && self.own_count() >= limits.items_max {
             return Err(Refusal::TooManyItems);
         }
         outcome.push = outcome.push && listed;

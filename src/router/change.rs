@@ -7,7 +7,7 @@
 
 use super::rosters::refused_by_store;
 use super::{Session, Shared, presence};
-use crate::roster::{Direction, Item, Limits, Refusal, Request, Roster, State, Subscription};
+use crate::roster::{Direction, Item, Limits, Provided, Refusal, Request, Roster};
 use crate::stanza::StanzaError;
 use crate::store::{Batch, Ticket};
 use crate::xml::{Build, CLIENT, Rope, element};
@@ -151,17 +151,17 @@ impl<'a> Change<'a> {
     }
 
     /// Makes the two see each other, as the server's own doing; what they have of each other already is left alone.
-    pub fn befriend(&mut self, name: Option<String>, groups: Vec<String>) {
+    pub fn befriend(&mut self, provided: Provided) {
         let seen = (self.contact_is_seen(), self.user.is_seen(&self.with));
         let account = &self.user.account;
         if self
             .contact
             .as_mut()
-            .is_some_and(|contact| contact.befriend(account, None, Vec::new()))
+            .is_some_and(|contact| contact.befriend(account, Provided::default()))
         {
             self.push(Side::Contact);
         }
-        if self.user.befriend(&self.with, name, groups) {
+        if self.user.befriend(&self.with, provided) {
             self.push(Side::User);
         }
         self.contact_was_seen(seen.0);
@@ -336,19 +336,8 @@ impl Party {
     }
 
     /// Whether that is a change.
-    fn befriend(&mut self, with: &BareJid, name: Option<String>, groups: Vec<String>) -> bool {
-        let state = State {
-            subscription: Subscription::Both,
-            ..State::default()
-        };
-        let known = self.before.clone().filter(|item| item.listed);
-        let item = known.unwrap_or(Item {
-            name,
-            groups,
-            listed: true,
-            state,
-        });
-        let item = Item { state, ..item };
+    fn befriend(&mut self, with: &BareJid, provided: Provided) -> bool {
+        let item = self.before.clone().unwrap_or_default().befriended(provided);
         let is_news = self.before.as_ref() != Some(&item);
         if is_news {
             self.roster.insert(with.clone(), item);

@@ -2,6 +2,7 @@
 
 use super::blocking::BlockLists;
 use super::commands::ServerCommands;
+use super::introductions::Introductions;
 use super::queries::Queries;
 use super::rosters::Rosters;
 use super::sender::Sender;
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub blocked: BlockLists,
     pub queries: Queries,
     pub commands: OnceLock<ServerCommands>,
+    pub introductions: Mutex<Arc<Introductions>>,
     /// Sessions whose presence is told late.
     pub late: Mutex<HashMap<FullJid, Arc<Session>>>,
     routes: HashMap<RouteKey<'static>, usize>,
@@ -45,6 +47,7 @@ impl Shared {
             rosters: Rosters::default(),
             queries: Queries::default(),
             commands: OnceLock::new(),
+            introductions: Mutex::default(),
             late: Mutex::default(),
             now: Mutex::new(Instant::now()),
         }

@@ -4,7 +4,7 @@ use super::change::Change;
 use super::rosters::refused;
 use super::sender::{Sender, Target};
 use super::{Session, Shared, rates};
-use crate::roster::Request;
+use crate::roster::{Provided, Request};
 use crate::stanza::{Condition, Role, Stanza, StanzaError};
 use crate::store::Ticket;
 use crate::xml::{Address, Rope};
@@ -116,7 +116,7 @@ pub(super) fn provision(
     groups: Vec<String>,
 ) -> Result<Ticket, StanzaError> {
     let mut change = Change::begin(shared, owner, contact);
-    change.befriend(name, groups);
+    change.befriend(Provided { name, groups });
     change.complete(None)
 }
 

@@ -90,6 +90,8 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
     let listening = listening(&server);
     let accounts = Accounts::new(store.clone(), router.clone(), orders::account_options(&config, true));
     let collector = accounts.make_collector()?;
+    router.set_introductions(orders::introductions(settings));
+    introduce_all(&router);
     let welcome = first_start::prepare(&config, &accounts, &listening, &certificate)?;
     if let Err(error) = admin::say(&welcome.unwrap_or_default()) {
         warn!("the first admin's password was lost: {error}; 'watchpost account passwd admin' makes another");
@@ -109,6 +111,16 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
         started: Instant::now(),
     };
     Ok((server, Arc::new(hub), control, collector))
+}
+
+/// What the store does not take now it takes at the next start.
+pub(super) fn introduce_all(router: &Router) {
+    if let Err(error) = router.introduce_all() {
+        warn!(
+            condition = error.condition.name(),
+            "not everyone finds all collectors in the roster"
+        );
+    }
 }
 
 fn listening(server: &Server) -> Vec<Listening> {

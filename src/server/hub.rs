@@ -1,6 +1,7 @@
 //! What the running appliance answers its operator, and what can be changed while it runs.
 
-use super::orders::account_options;
+use super::appliance::introduce_all;
+use super::orders::{account_options, introductions};
 use super::{ServerError, host};
 use crate::admin::{
     Accounts, Administration, Answer, Listening, Request, Runner, Service, StatusReport, service_commands,
@@ -21,7 +22,16 @@ use tokio::sync::Notify;
 const CERTIFICATE_DAYS_MIN: i64 = 14;
 
 /// What takes effect while it runs.
-const AT_ONCE: [&str; 6] = ["tls", "collector", "reboot", "rules", "command", "rule"];
+const AT_ONCE: [&str; 8] = [
+    "tls",
+    "collector",
+    "roster",
+    "group",
+    "reboot",
+    "rules",
+    "command",
+    "rule",
+];
 
 /// The running appliance, as its operator sees it.
 pub struct Hub {
@@ -128,6 +138,8 @@ impl Hub {
         let changed = config.settings.changed(&new.settings);
         let (now, later): (Vec<&str>, Vec<&str>) = changed.into_iter().partition(|section| AT_ONCE.contains(section));
         config.settings.adopt(new.settings);
+        self.router.set_introductions(introductions(&config.settings));
+        introduce_all(&self.router);
         if now.iter().any(|section| *section != "tls") {
             self.collector_changed.notify_one();
         }

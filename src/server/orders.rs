@@ -2,9 +2,9 @@
 
 use super::{ServerError, host, private_files};
 use crate::admin::{self, AccountLine, Accounts, Answer, Request};
-use crate::config::{Config, Domain};
+use crate::config::{Config, Domain, Settings};
 use crate::modules;
-use crate::router::Router;
+use crate::router::{Introductions, Router};
 use crate::stanza::Role;
 use crate::store::{self, Store};
 use jid::BareJid;
@@ -126,14 +126,18 @@ fn open(config: &Config) -> Result<Accounts, admin::AdminError> {
     private_files();
     let store = Store::open_with(&settings.data, &settings.domain.0, &settings.store_options())?;
     let router = Router::new(settings.router_options(), store.clone(), modules::all());
+    router.set_introductions(introductions(settings));
     Ok(Accounts::new(store, router, account_options(config, false)))
+}
+
+/// Who finds whom in the roster.
+pub(super) fn introductions(settings: &Settings) -> Introductions {
+    settings.introductions(admin::COLLECTOR, settings.host(host::name))
 }
 
 /// How accounts are made.
 pub(super) fn account_options(config: &Config, running: bool) -> admin::Options {
     admin::Options {
-        host: config.settings.host(host::name),
-        watchers: config.settings.watchers(),
         policy: store::Policy {
             scram: config.settings.sasl.has_scram(),
         },

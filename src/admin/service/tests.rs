@@ -27,8 +27,6 @@ fn scene() -> Scene {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.log");
     let options = admin::Options {
-        host: "box".to_owned(),
-        watchers: None,
         policy: Policy { scram: false },
         running: true,
     };
