@@ -252,8 +252,9 @@ mod tests {
     use super::Request::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
     use super::*;
 
-    /// The nine states of appendix A.1, in its order, with a short name: N, T, F, B; o, i: pending out, in.
-    const STATES: [&str; 9] = ["N", "No", "Ni", "Noi", "T", "Ti", "F", "Fo", "B"];
+    /// The nine states of appendix A.1, in its order, with a short name (N, T, F, B; o, i: pending out, in), and the three
+    /// in which a request is approved beforehand (section 3.4.2: a).
+    const STATES: [&str; 12] = ["N", "No", "Ni", "Noi", "T", "Ti", "F", "Fo", "B", "Na", "Noa", "Ta"];
 
     fn state(name: &str) -> State {
         State {
@@ -270,34 +271,42 @@ mod tests {
     }
 
     /// Tables 2 to 9, transcribed row by row: for each existing state, `yes` or `no` (routed or delivered), the new
-    /// state, and the automatic reply.
+    /// state, and the automatic reply. The last three of each follow sections 3.2.2 and 3.4.2.
     #[rustfmt::skip]
-    const TABLES: [(Direction, Request, [&str; 9]); 8] = [
+    const TABLES: [(Direction, Request, [&str; 12]); 8] = [
         (Outbound, Subscribe, [
             "yes No", "yes No", "yes Noi", "yes Noi", "yes T", "yes Ti", "yes Fo", "yes Fo", "yes B",
+            "yes Noa", "yes Noa", "yes Ta",
         ]),
         (Outbound, Unsubscribe, [
             "yes N", "yes N", "yes Ni", "yes Ni", "yes N", "yes Ni", "yes F", "yes F", "yes F",
+            "yes Na", "yes Na", "yes Na",
         ]),
         (Outbound, Subscribed, [
             "no Na", "no Noa", "yes F", "yes Fo", "no Ta", "yes B", "no F", "no Fo", "no B",
+            "no Na", "no Noa", "no Ta",
         ]),
         (Outbound, Unsubscribed, [
             "no N", "no No", "yes N", "yes No", "no T", "yes T", "yes N", "yes No", "yes T",
+            "no N", "no No", "no T",
         ]),
         (Inbound, Subscribe, [
             "yes Ni", "yes Noi", "no Ni", "no Noi", "yes Ti", "no Ti",
+            "no F subscribed", "no Fo subscribed", "no B subscribed",
             "no F subscribed", "no Fo subscribed", "no B subscribed",
         ]),
         (Inbound, Unsubscribe, [
             "no N", "no No", "yes N unsubscribed", "yes No unsubscribed", "no T", "yes T unsubscribed",
             "yes N unsubscribed", "yes No unsubscribed", "yes T unsubscribed",
+            "no Na", "no Noa", "no Ta",
         ]),
         (Inbound, Subscribed, [
             "no N", "yes T", "no Ni", "yes Ti", "no T", "no Ti", "no F", "yes B", "no B",
+            "no Na", "yes Ta", "no Ta",
         ]),
         (Inbound, Unsubscribed, [
             "no N", "yes N", "no Ni", "yes Ni", "yes N", "yes Ni", "no F", "yes F", "yes F",
+            "no Na", "yes Na", "yes Na",
         ]),
     ];
 

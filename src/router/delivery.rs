@@ -3,8 +3,8 @@
 use super::sender::{Sender, Target};
 use super::sessions::Resources;
 use super::sink::Undelivered;
-use super::{Session, Shared, blocking, rates};
-use crate::stanza::{Condition, Kind, Role, Stanza, parse_jid};
+use super::{Session, Shared, blocking, iq, rates};
+use crate::stanza::{Condition, Kind, Role, Stanza, StanzaError, parse_jid};
 use crate::xml::{CLIENT, Frame, Limits, Rope};
 use jid::{BareJid, Jid};
 
@@ -75,7 +75,7 @@ impl MessageType {
 /// Routes a message.
 pub(super) fn message(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
     let to = sender.recipient(stanza);
-    if let Err(error) = blocking::check(shared, sender, to).and_then(|()| rates::recipient(shared, sender, to)) {
+    if let Err(error) = check(shared, sender, stanza, to) {
         return sender.refuse(stanza, &error);
     }
     let outcome = match Target::of(shared.domain(), to) {
@@ -87,6 +87,22 @@ pub(super) fn message(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
     };
     if let Err(condition) = outcome {
         sender.refuse(stanza, &condition.into());
+    }
+}
+
+/// What is refused whoever the message is for.
+fn check(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza, to: &Jid) -> Result<(), StanzaError> {
+    blocking::check(shared, sender, to)?;
+    rates::recipient(shared, sender, to)?;
+    // The table returns a groupchat message to a resource that has gone, and delivers it to one that has not: whether a
+    // resource is there is for those who may know (threat A11). Rooms are no sessions.
+    let is_groupchat = MessageType::of(&stanza.frame) == MessageType::Groupchat;
+    let resource = is_groupchat.then(|| shared.session(to)).flatten();
+    match (sender.session, resource) {
+        (Some(from), Some(resource)) if !iq::may_reach(shared, from, &resource) => {
+            Err(Condition::ServiceUnavailable.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -253,7 +269,11 @@ mod tests {
         low.send("<presence><priority>-1</priority></presence>");
         low.received();
         assert_eq!(letters(&ada, "bob@@", &[&low]), "S S E S S");
-        assert_eq!(letters(&ada, "bob@@/low", &[&low]), "D1 D1 D1 D1 D1");
+        assert_eq!(
+            letters(&ada, "bob@@/low", &[&low]),
+            "D1 D1 E D1 D1",
+            "a stranger's groupchat"
+        );
         assert_eq!(letters(&ada, "bob@@/gone", &[&low]), "S S E S S");
 
         let desk = bench.connect("bob/desk");
@@ -270,6 +290,8 @@ mod tests {
         desk.send("<presence><priority>5</priority></presence>");
         let _ = (phone.received(), desk.received(), low.received());
         assert_eq!(letters(&ada, "bob@@", &all), "D2 D2 E D2 S");
+        bench.befriend("ada", "bob");
+        let _ = (phone.received(), desk.received(), low.received(), ada.received());
         assert_eq!(letters(&ada, "bob@@/low", &all), "D1 D1 D1 D1 D1");
     }
 

@@ -187,7 +187,7 @@ fn forward(sender: &Sender<'_>, stanza: &Stanza, to: &Session) -> bool {
 
 /// Whether a request may reach a resource: its user shares presence with the sender (RFC 6121 section 8.5.3.1), so
 /// that an answer tells nothing new. A collector hides from nobody, and may ask its watchers.
-fn may_reach(shared: &Shared, from: &Session, to: &Session) -> bool {
+pub(super) fn may_reach(shared: &Shared, from: &Session, to: &Session) -> bool {
     from.role() == Role::Collector
         || to.role() == Role::Collector
         || shared.may_see(from.account(), to.account())

@@ -14,6 +14,8 @@
 pub(crate) mod bench;
 mod blocking;
 mod change;
+#[cfg(test)]
+mod clauses;
 mod commands;
 mod context;
 mod delivery;
@@ -32,6 +34,8 @@ mod shared;
 mod sink;
 #[cfg(test)]
 mod storm;
+#[cfg(test)]
+mod strangers;
 mod subscription;
 mod vouched;
 
