@@ -20,3 +20,5 @@ stage "dialogues" dialogues
 stage "durability: kill -9" durability
 stage "the parser beside libexpat" differential
 stage "other integration tests" others
+# What of the threat catalogue and of the limits has a test, and what has none.
+stage "rows and limits beside their tests" tests/rows
