@@ -499,13 +499,9 @@ fn remote_collector(server: &TestServer) -> support::Client {
     support::Client::login(server, &Login::new("web1", "secret").resource("watchpost"))
 }
 
+/// The two have each other in their rosters from the start.
 async fn watch_web1(web1: &mut support::Client, client: &mut User) {
     web1.send("<presence><status>OK</status></presence>");
-    client
-        .send(Presence::subscribe().with_to("web1@mon.example".parse::<BareJid>().expect("a JID")))
-        .await;
-    web1.expect_presence("client@mon.example", Some("subscribe"));
-    web1.send("<presence type='subscribed' to='client@mon.example'/>");
     let presence = client.presence_from("web1@mon.example/watchpost", Type::None).await;
     assert_eq!(statuses(&presence), "OK");
 }

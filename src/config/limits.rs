@@ -112,6 +112,8 @@ section! {
         publish_burst: Limit<Count> = Limit::count(100),
         /// Accounts that a session of a viewer or an operator may write to within a minute.
         recipients_per_minute: Limit<Count> = Limit::count(60),
+        /// Entities that one session may send directed presence to, besides those that see its presence anyway.
+        directed_presence: Limit<Count> = Limit::count(256),
         /// Addresses that one account may block.
         blocked: Limit<Count<0>> = Limit::count(1_000),
 
@@ -130,6 +132,8 @@ section! {
         pep_item_size: Limit<Size<1_024>> = Limit::bytes(64 << 10),
         /// All items of one account.
         pep_size: Limit<Size<1_024>> = Limit::bytes(2 << 20),
+        /// One vCard (XEP-0054), its picture included.
+        vcard_size: Limit<Size<1_024>> = Limit::bytes(128 << 10),
         /// Private XML (XEP-0049): elements of one account.
         private_elements: Limit<Count> = Limit::count(64),
         /// All private XML of one account.

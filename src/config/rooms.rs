@@ -58,6 +58,7 @@ impl Settings {
             resources_max: self.limits.resources.get(),
             roster: self.limits.roster(),
             blocked_max: self.limits.blocked.get(),
+            directed_max: self.limits.directed_presence.get(),
             rates: self.limits.rates(),
             contacts: self.contact.fields(),
         }
@@ -239,6 +240,7 @@ impl Limits {
             account_bytes_max: self.pep_size.get(),
             items_max: self.pep_items.get(),
             item_bytes_max: self.pep_item_size.get(),
+            vcard_bytes_max: self.vcard_size.get(),
             private_elements_max: self.private_elements.get(),
             private_bytes_max: self.private_size.get(),
             caps_max: self.caps_cache.get(),

@@ -106,7 +106,11 @@ fn set(cx: &Context<'_>, account: &BareJid, vcard: &Element) -> Result<(), Stanz
     let xml = Frame::from_element(vcard);
     let put = cx.store().vcards().put(&mut batch, name, xml.bytes(), photo.as_deref());
     let written = put.and_then(|()| cx.store().submit(batch));
-    cx.after(written.map_err(|error| refused_by_store(&error))?);
+    let ticket = written.map_err(|error| {
+        tracing::info!(account = name, %error, "a vCard is refused");
+        refused_by_store(&error)
+    })?;
+    cx.after(ticket);
     if before != photo {
         cx.stamp_again(account);
     }

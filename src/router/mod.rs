@@ -80,6 +80,8 @@ pub struct Options {
     pub roster: crate::roster::Limits,
     /// Addresses that one account may block (XEP-0191).
     pub blocked_max: usize,
+    /// Entities that one session may send directed presence to (RFC 6121 section 4.6), and which learn of its end.
+    pub directed_max: usize,
     /// How often one session may make the server tell many, or tell many itself.
     pub rates: Rates,
     /// Whom to turn to (XEP-0157): fields and their URIs, such as `admin-addresses`.
@@ -90,13 +92,14 @@ pub struct Options {
 pub type Contacts = Vec<(&'static str, Vec<String>)>;
 
 impl Options {
-    /// The defaults for a domain: 10 resources, a block list of 1000 addresses.
+    /// The defaults for a domain: 10 resources, a block list of 1000 addresses, directed presence to 256.
     pub fn new(domain: impl Into<String>) -> Options {
         Options {
             domain: domain.into(),
             resources_max: 10,
             roster: crate::roster::Limits::DEFAULT,
             blocked_max: 1_000,
+            directed_max: 256,
             rates: Rates::default(),
             contacts: Vec::new(),
         }

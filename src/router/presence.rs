@@ -1,7 +1,7 @@
 //! Presence: broadcasts, directed presence, and the end of both (RFC 6121 section 4).
 
 use super::sender::{Sender, Target};
-use super::session::{DIRECTED_MAX, Newcomer, State};
+use super::session::{Newcomer, State};
 use super::{Session, Shared, blocking, locked, probe, rates, subscription};
 use crate::roster::Request;
 use crate::stanza::{Condition, Stanza};
@@ -88,14 +88,20 @@ fn edited(frame: Frame, cut: &[usize], append: &[Bytes]) -> Frame {
 }
 
 /// Adds anew to the presence of an account's sessions what the modules add; whoever sees it is told where that is news.
+/// Presence that has changed meanwhile has been stamped by then.
 pub(super) fn stamp_again(shared: &Shared, account: &BareJid) {
     for session in shared.available(account) {
-        let mut state = locked(&session.state);
-        let Some(old) = state.presence.clone() else { continue };
+        let (old, stamps) = {
+            let state = locked(&session.state);
+            (state.presence.clone(), state.stamps)
+        };
+        let Some(old) = old else { continue };
         let count = old.children().count();
-        let ours: Vec<usize> = (count.saturating_sub(state.stamps)..count).collect();
+        let ours: Vec<usize> = (count.saturating_sub(stamps)..count).collect();
         let (frame, stamps) = stamped(shared, &session, edited(old.clone(), &ours, &[]));
-        if frame.bytes() != old.bytes() {
+        let mut state = locked(&session.state);
+        let is_same = |now: &Frame| now.bytes() == old.bytes();
+        if frame.bytes() != old.bytes() && state.presence.as_ref().is_some_and(is_same) {
             state.presence = Some(frame);
             state.stamps = stamps;
             announce(shared, &session, &mut state, false);
@@ -211,7 +217,7 @@ pub(super) fn heard_again(shared: &Shared, session: &Arc<Session>) {
 }
 
 /// Presence to somebody in particular (section 4.6): an entity that is not subscribed is remembered, so that it learns
-/// of the end. The answer to what goes nowhere is `resource-constraint` beyond [`DIRECTED_MAX`].
+/// of the end. The answer to what goes nowhere is `resource-constraint` beyond [`Options::directed_max`](super::Options::directed_max).
 fn directed(
     shared: &Shared,
     session: &Arc<Session>,
@@ -232,7 +238,9 @@ fn directed(
     if !available {
         state.directed.retain(|directed| directed != to);
     } else if !subscribed && !state.directed.contains(to) {
-        if state.directed.len() >= DIRECTED_MAX {
+        let directed_max = shared.options.directed_max;
+        if state.directed.len() >= directed_max {
+            tracing::info!(jid = %session.jid(), directed_max, "directed presence to too many");
             return Err(Condition::ResourceConstraint);
         }
         state.directed.push(to.clone());

@@ -126,6 +126,7 @@ pub(super) fn refused(refusal: Refusal) -> StanzaError {
         Refusal::GroupTwice => Condition::BadRequest,
         Refusal::TooManyGroups | Refusal::TooManyItems => Condition::ResourceConstraint,
     };
+    tracing::debug!(%refusal, "a roster change is refused");
     StanzaError::new(condition, refusal.to_string())
 }
 

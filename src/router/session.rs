@@ -12,8 +12,6 @@ use std::time::SystemTime;
 
 /// Stands for "no presence session" where a priority is kept.
 const UNAVAILABLE: i16 = i16::MIN;
-/// Entities that one session may send directed presence to (RFC 6121 section 4.6) without being forgotten.
-pub(super) const DIRECTED_MAX: usize = 256;
 
 /// A session: a bound resource (RFC 6120 section 7), *connected*; *available* once it has sent initial presence;
 /// *interested* once it has asked for the roster (RFC 6121 section 2.2).

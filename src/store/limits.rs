@@ -19,6 +19,8 @@ pub struct Limits {
     pub items_max: usize,
     /// Bytes of an item's payload.
     pub item_bytes_max: usize,
+    /// Bytes of a vCard, its picture included.
+    pub vcard_bytes_max: usize,
     /// Elements of one account's private XML.
     pub private_elements_max: usize,
     /// Bytes of them.
@@ -29,7 +31,7 @@ pub struct Limits {
 
 impl Limits {
     /// 100 offline messages and 1 MiB of them for 30 days; 50 nodes and 2 MiB for an account, 256 items of 64 KiB for a
-    /// node; 64 private elements and 256 KiB of them; 1000 entity capabilities.
+    /// node; vCards of 128 KiB; 64 private elements and 256 KiB of them; 1000 entity capabilities.
     pub const DEFAULT: Limits = Limits {
         offline_messages_max: 100,
         offline_bytes_max: 1 << 20,
@@ -38,6 +40,7 @@ impl Limits {
         account_bytes_max: 2 << 20,
         items_max: 256,
         item_bytes_max: 64 << 10,
+        vcard_bytes_max: 128 << 10,
         private_elements_max: 64,
         private_bytes_max: 256 << 10,
         caps_max: 1_000,

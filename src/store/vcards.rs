@@ -4,9 +4,6 @@ use super::key::{Key, Table};
 use super::{Batch, Store, StoreError};
 use bytes::Bytes;
 
-/// Bytes of a vCard, its picture included.
-const VCARD_BYTES_MAX: usize = 128 << 10;
-
 /// The vCards. Accounts are named by their prepared localparts.
 #[derive(Clone, Copy, Debug)]
 pub struct Vcards<'a> {
@@ -31,10 +28,10 @@ impl<'a> Vcards<'a> {
     /// Replaces an account's vCard, and the hash of its photo.
     ///
     /// # Errors
-    /// [`StoreError::Limit`] beyond 128 KiB, its picture included.
+    /// [`StoreError::Limit`] for one that is too large, its picture included.
     pub fn put(&self, batch: &mut Batch, account: &str, xml: &[u8], photo: Option<&str>) -> Result<(), StoreError> {
-        if xml.len() > VCARD_BYTES_MAX {
-            return Err(StoreError::Limit("a vCard may have 128 KiB"));
+        if xml.len() > self.store.limits().vcard_bytes_max {
+            return Err(StoreError::Limit("the vCard is too large"));
         }
         batch.put_bytes(key(account), xml);
         match photo {
