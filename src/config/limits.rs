@@ -85,6 +85,10 @@ section! {
         login_failures_time: Limit<Time<1_000>> = Limit::secs(600),
         /// How long an address with too many of them is refused.
         login_ban_time: Limit<Time<1_000>> = Limit::secs(900),
+        /// From the accepted connection to a new account, for whoever is invited to make one.
+        registration_time: Limit<Time> = Limit::secs(600),
+        /// Invitations open at once.
+        invitations: Limit<Count<0>> = Limit::count(100),
         /// Passwords hashed at once (19 MiB each).
         password_hashes: Limit<Count> = Limit::count(2),
         /// Passwords waiting to be hashed; past that a login fails for the moment.

@@ -97,6 +97,7 @@ impl Settings {
             limits_before_authentication: limits.xml_before_login(),
             limits_authenticated: limits.xml(),
             wrong_credentials_max: u32::try_from(limits.login_failures.get()).unwrap_or(u32::MAX),
+            idle_time: limits.idle_time.0.map(|time| time.0),
             features,
             ..stream::Options::new(self.domain_jid()?)
         };
@@ -244,6 +245,7 @@ impl Limits {
             private_elements_max: self.private_elements.get(),
             private_bytes_max: self.private_size.get(),
             caps_max: self.caps_cache.get(),
+            invitations_max: self.invitations.get(),
         }
     }
 
@@ -295,6 +297,7 @@ impl Limits {
         Times {
             handshake: self.handshake_time.get(),
             login: self.login_time.get(),
+            registration: self.registration_time.get(),
             stanza: self.stanza_time.get(),
             idle: self.idle_time.get(),
             ping: self.ping_time.get(),

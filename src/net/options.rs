@@ -77,6 +77,8 @@ pub struct Times {
     pub handshake: Duration,
     /// From the accepted connection to a bound resource; no traffic extends it.
     pub login: Duration,
+    /// From the accepted connection to a new account, for whoever has shown an invitation (XEP-0445).
+    pub registration: Duration,
     /// For one stanza to arrive completely.
     pub stanza: Duration,
     /// Silence of a client after which it is asked whether it is still there (XEP-0199).
@@ -97,6 +99,7 @@ impl Default for Times {
         Times {
             handshake: Duration::from_secs(10),
             login: Duration::from_secs(30),
+            registration: Duration::from_secs(600),
             stanza: Duration::from_secs(60),
             idle: Duration::from_secs(300),
             ping: Duration::from_secs(60),

@@ -18,6 +18,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether it may invite somebody to have that role: operators invite viewers, admins everybody.
+    pub fn may_invite(self, role: Role) -> bool {
+        match self {
+            Role::Admin => true,
+            Role::Operator => role == Role::Viewer,
+            Role::Viewer | Role::Collector => false,
+        }
+    }
+
     /// The role's name, as configuration and command line write it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use super::private::Private;
 use super::rosters::Rosters;
 use super::scram::{ScramHash, ScramKeys};
 use super::vcards::Vcards;
-use super::{Store, StoreError, Ticket};
+use super::{Batch, Store, StoreError, Ticket};
 use crate::stanza::Role;
 use chrono::{DateTime, Utc};
 use jid::NodePart;
@@ -79,22 +79,34 @@ impl<'a> Accounts<'a> {
     /// # Errors
     /// [`StoreError::Exists`], [`StoreError::Invalid`] for the name, or as [`Store::submit`].
     pub fn create(&self, user: &str, role: Role, credentials: Option<Credentials>) -> Result<Ticket, StoreError> {
-        let key = key(&prepared(user)?);
+        let name = prepared(user)?;
+        let (ticket, ()) = self
+            .store
+            .transact(|batch| self.insert(batch, &name, role, credentials))?;
+        Ok(ticket)
+    }
+
+    /// Puts a new account into a batch; `name` is prepared.
+    pub(super) fn insert(
+        &self,
+        batch: &mut Batch,
+        name: &str,
+        role: Role,
+        credentials: Option<Credentials>,
+    ) -> Result<(), StoreError> {
+        let key = key(name);
+        // An unreadable record still is an account: its name must not fall to somebody else.
+        if self.store.has(&key) {
+            return Err(StoreError::Exists);
+        }
         let record = Record {
             role,
             created: Utc::now(),
             disabled: false,
             credentials,
         };
-        let (ticket, ()) = self.store.transact(|batch| {
-            // An unreadable record still is an account: its name must not fall to somebody else.
-            if self.store.has(&key) {
-                return Err(StoreError::Exists);
-            }
-            batch.put_json(key, &record);
-            Ok(())
-        })?;
-        Ok(ticket)
+        batch.put_json(key, &record);
+        Ok(())
     }
 
     /// Changes a password. Derives credentials, so it blocks for some 50 ms. The account's sessions are the caller's to
@@ -229,7 +241,7 @@ fn account(name: String, record: &Record) -> Account {
 }
 
 /// A name that preparation would change a second time is none: it could be reached under neither form.
-fn prepared(user: &str) -> Result<String, StoreError> {
+pub(super) fn prepared(user: &str) -> Result<String, StoreError> {
     let part = NodePart::new(user).ok();
     let stable = part.filter(|part| NodePart::new(part.as_str()).is_ok_and(|again| again == *part));
     let part = stable.ok_or(StoreError::Invalid("the name cannot be a JID's localpart"))?;
@@ -243,7 +255,7 @@ fn key(name: &str) -> Key {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{Scratch, days};
-    use super::super::{Batch, Node, NodeConfig, Owner, PepItem};
+    use super::super::{Node, NodeConfig, Owner, PepItem};
     use super::*;
     use crate::roster::Item;
     use bytes::Bytes;

@@ -5,7 +5,7 @@
 use super::key::{Key, Parts, Table};
 use super::manifest::Manifest;
 use super::meta::Meta;
-use super::{Departure, Node, ScramKeys, accounts, caps, offline, pep, record, rosters};
+use super::{Departure, Invitation, Node, ScramKeys, accounts, caps, offline, pep, record, rosters};
 use crate::roster::Item;
 use bytes::Bytes;
 use serde::Serialize;
@@ -33,6 +33,7 @@ pub fn store_decode(input: &[u8]) {
     structure::<caps::Record>(payload);
     structure::<pep::Head>(payload);
     structure::<Departure>(payload);
+    structure::<Invitation>(payload);
     structure::<Item>(payload);
     structure::<Manifest>(payload);
     structure::<Meta>(payload);

@@ -16,6 +16,8 @@ pub(super) enum Table {
     Request = b'd',
     /// owner kind, owner, node, item -> head of a published item
     ItemHead = b'h',
+    /// hash of a token -> invitation
+    Invitation = b'i',
     /// account, namespace, name -> private XML
     Private = b'k',
     /// account -> when it was last here

@@ -27,11 +27,14 @@ pub struct Limits {
     pub private_bytes_max: usize,
     /// Entity capabilities remembered.
     pub caps_max: usize,
+    /// Invitations open at once.
+    pub invitations_max: usize,
 }
 
 impl Limits {
     /// 100 offline messages and 1 MiB of them for 30 days; 50 nodes and 2 MiB for an account, 256 items of 64 KiB for a
-    /// node; vCards of 128 KiB; 64 private elements and 256 KiB of them; 1000 entity capabilities.
+    /// node; vCards of 128 KiB; 64 private elements and 256 KiB of them; 1000 entity capabilities; 100
+    /// invitations.
     pub const DEFAULT: Limits = Limits {
         offline_messages_max: 100,
         offline_bytes_max: 1 << 20,
@@ -44,6 +47,7 @@ impl Limits {
         private_elements_max: 64,
         private_bytes_max: 256 << 10,
         caps_max: 1_000,
+        invitations_max: 100,
     };
 }
 

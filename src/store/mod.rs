@@ -23,6 +23,7 @@ mod directory;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod invitations;
 mod key;
 mod last_activity;
 mod limits;
@@ -53,6 +54,7 @@ pub use batch::{Batch, Ticket};
 pub use blocked::Blocked;
 pub use caps::{Caps, CapsHash};
 pub use error::StoreError;
+pub use invitations::{Invitation, Invitations, Token};
 pub use last_activity::{Departure, LastActivity};
 pub use limits::Limits;
 pub use monitor::Monitor;
@@ -339,6 +341,11 @@ impl Store {
     /// Verified entity capabilities.
     pub fn caps(&self) -> Caps<'_> {
         Caps::new(self)
+    }
+
+    /// Invitations to make an account.
+    pub fn invitations(&self) -> Invitations<'_> {
+        Invitations::new(self)
     }
 
     /// What collectors remember.
