@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use watchpost::admin::{self, complain, say};
-use watchpost::config::{Config, Domain, Listen, Overrides};
+use watchpost::config::{Config, Domain, Listen, Overrides, Time};
 use watchpost::server;
 use watchpost::stanza::Role;
 
@@ -15,6 +15,7 @@ const EXAMPLES: &str = r#"First start:
 
 Accounts:
   watchpost account add juliet            a viewer, password asked for or generated
+  watchpost invite                        a link and a QR code with which somebody makes an account
   watchpost account add romeo --role operator --password-stdin < password.txt
 
 Configuration:
@@ -66,6 +67,21 @@ enum Command {
     /// Add, change, remove and list accounts, while it runs or not
     #[command(subcommand)]
     Account(Account),
+    /// Invite somebody to make an account: a link, and on a terminal a QR code, good once
+    Invite {
+        /// The account's name, if it is not to be chosen by whoever is invited
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// admin, operator, viewer or collector
+        #[arg(long, default_value = "viewer")]
+        role: Role,
+        /// How long it may be taken up, such as "12 h" [default: 7 d, or [invitations] time]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Time<60_000>>,
+        /// End all open invitations instead
+        #[arg(long, conflicts_with_all = ["name", "expires"])]
+        revoke: bool,
+    },
     /// Say what is wrong with configuration, data, certificates and ports
     Check,
     /// Print every setting with its value, meaning and default, as a configuration file
@@ -157,6 +173,13 @@ fn run(arguments: Arguments) -> Outcome {
     match arguments.command {
         None | Some(Command::Run) => server::run(config, overrides)?,
         Some(Command::Account(account)) => self::account(account, &config)?,
+        Some(Command::Invite { revoke: true, .. }) => say(&server::revoke_invitations(&config)?)?,
+        Some(Command::Invite {
+            name, role, expires, ..
+        }) => {
+            let jid = name.map(|name| config.settings.account(&name)).transpose()?;
+            say(&server::invite(&config, jid, role, expires.map(|time| time.0))?)?;
+        }
         Some(Command::Check) => say(&server::check(&config)?)?,
         Some(Command::Config) => say(&config.document())?,
         Some(Command::Status) => say(&admin::status(&config.settings.data)?)?,

@@ -526,7 +526,16 @@ fn first_word(cell: &str) -> String {
 }
 
 /// Specifications that rooms without modules implement: (number, room). README has a row for each of them too.
-const ELSEWHERE: &[(&str, &str)] = &[("RFC 6120", "stream"), ("RFC 6121", "router"), ("RFC 7590", "net")];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("RFC 6120", "stream"),
+    ("RFC 6121", "router"),
+    ("RFC 7590", "net"),
+    ("XEP-0386", "stream"),
+    ("XEP-0388", "stream"),
+    ("XEP-0440", "stream"),
+    ("XEP-0474", "stream"),
+    ("XEP-0478", "stream"),
+];
 
 #[test]
 fn readme_lists_what_the_modules_declare() {

@@ -1,10 +1,11 @@
 //! What the operator does to accounts.
 
-use super::AdminError;
 use super::protocol::{AccountLine, Answer, Request};
+use super::{AdminError, Invite};
 use crate::router::{Closing, Router, Session};
 use crate::stanza::Role;
 use crate::store::{Policy, Store, StoreError, Ticket};
+use chrono::{TimeDelta, Utc};
 use jid::BareJid;
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ pub const COLLECTOR: &str = "monitor";
 /// sessions).
 #[derive(Clone)]
 pub struct Accounts {
-    store: Store,
-    router: Router,
-    options: Options,
+    pub(super) store: Store,
+    pub(super) router: Router,
+    pub(super) options: Options,
 }
 
 /// How accounts are made.
@@ -42,6 +43,20 @@ impl Accounts {
             Request::SetPassword { jid, password } => self.set_password(&jid, &password),
             Request::RemoveAccount { jid } => self.remove(&jid),
             Request::ListAccounts => return Answer::Accounts(self.list()),
+            Request::Invite { role, jid, secs } => {
+                let invite = Invite {
+                    role,
+                    jid,
+                    time: TimeDelta::seconds(secs.into()),
+                    inviter: None,
+                    befriends: false,
+                };
+                return match self.invite(&invite, Utc::now()) {
+                    Ok(invitation) => Answer::Invitation(invitation),
+                    Err(error) => Answer::Failed(error.to_string()),
+                };
+            }
+            Request::RevokeInvitations => self.revoke_invitations(),
             Request::Status | Request::Reload => Err(AdminError("the appliance does not run".to_owned())),
         };
         done.map_or_else(|error| Answer::Failed(error.to_string()), Answer::Done)
@@ -53,6 +68,11 @@ impl Accounts {
     /// The name is taken, reserved or of another domain; the password cannot be used; the store takes no more.
     pub fn add(&self, jid: &BareJid, role: Role, password: &str) -> Result<String, AdminError> {
         let name = self.name(jid)?;
+        if self.store.invitations().promises(name, Utc::now()) {
+            return Err(AdminError(format!(
+                "{jid} is promised to somebody who is invited: 'watchpost invite --revoke' ends all invitations"
+            )));
+        }
         let ticket = self
             .store
             .accounts()
@@ -69,7 +89,7 @@ impl Accounts {
     }
 
     /// Puts a new account, and the built-in collector, into the rosters that they belong in.
-    fn introduce(&self, jid: &BareJid) -> Result<Ticket, AdminError> {
+    pub(super) fn introduce(&self, jid: &BareJid) -> Result<Ticket, AdminError> {
         self.make_collector()?;
         self.router.introduce(jid).map_err(|error| {
             let condition = error.condition.name();
@@ -162,7 +182,7 @@ impl Accounts {
     }
 
     /// The localpart of an account that the operator may change.
-    fn name<'a>(&self, jid: &'a BareJid) -> Result<&'a str, AdminError> {
+    pub(super) fn name<'a>(&self, jid: &'a BareJid) -> Result<&'a str, AdminError> {
         let domain = self.store.domain();
         if jid.domain().as_str() != domain {
             return Err(AdminError(format!(
@@ -178,7 +198,7 @@ impl Accounts {
         }
     }
 
-    fn durable(&self, ticket: Ticket) -> Result<(), AdminError> {
+    pub(super) fn durable(&self, ticket: Ticket) -> Result<(), AdminError> {
         Ok(self.store.wait(ticket)?)
     }
 }

@@ -6,8 +6,10 @@
 mod accounts;
 mod authority;
 mod client;
+mod invitation;
 mod password;
 mod protocol;
+mod registrar;
 mod service;
 mod socket;
 mod status;
@@ -16,12 +18,14 @@ mod terminal;
 pub use accounts::{Accounts, COLLECTOR, Options};
 pub use authority::{authority, authority_pem};
 pub use client::{ask, ask_or_open};
+pub use invitation::invitation;
 pub use password::{generated, new_password};
-pub use protocol::{AccountLine, Answer, Listening, Request, StatusReport};
+pub use protocol::{AccountLine, Answer, InvitationLine, Listening, Request, StatusReport};
+pub use registrar::Invite;
 pub use service::{Administration, Runner, commands as service_commands};
 pub use socket::{Control, SOCKET, Service};
 pub use status::status;
-pub use terminal::{complain, say};
+pub use terminal::{complain, is_seen, say};
 
 /// Why a command failed: one sentence for the operator that says what, where, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! What goes over the control socket: one JSON request on a line, one JSON answer on a line.
 
 use crate::stanza::Role;
+use chrono::{DateTime, Utc};
 use jid::BareJid;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -36,6 +37,17 @@ pub enum Request {
     },
     /// Lists the accounts.
     ListAccounts,
+    /// Invites somebody to make an account.
+    Invite {
+        /// The role of that account.
+        role: Role,
+        /// Its JID, unless whoever is invited chooses.
+        jid: Option<BareJid>,
+        /// Seconds in which it may be taken up.
+        secs: u32,
+    },
+    /// Ends all open invitations.
+    RevokeInvitations,
     /// Tells how the appliance does.
     Status,
     /// Reads configuration and certificates again.
@@ -50,10 +62,31 @@ pub enum Answer {
     Done(String),
     /// The accounts.
     Accounts(Vec<AccountLine>),
+    /// The invitation.
+    Invitation(InvitationLine),
     /// How the appliance does.
     Status(Box<StatusReport>),
     /// It failed: a sentence.
     Failed(String),
+}
+
+/// An invitation that was made. It is a secret: it is told once, to the operator.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct InvitationLine {
+    /// The link.
+    pub uri: String,
+    /// The role that it grants.
+    pub role: Role,
+    /// Until when.
+    pub expires: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for InvitationLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvitationLine")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One account of the list.
@@ -113,6 +146,8 @@ impl std::fmt::Debug for Request {
             Request::SetPassword { .. } => "SetPassword",
             Request::RemoveAccount { .. } => "RemoveAccount",
             Request::ListAccounts => "ListAccounts",
+            Request::Invite { .. } => "Invite",
+            Request::RevokeInvitations => "RevokeInvitations",
             Request::Status => "Status",
             Request::Reload => "Reload",
         })

@@ -1,6 +1,6 @@
 //! Words to the operator. A closed or broken standard output is no reason to panic (fault O06).
 
-use std::io::{self, Write, stderr, stdout};
+use std::io::{self, IsTerminal, Write, stderr, stdout};
 
 /// Writes text to standard output, as it stands. A reader that has gone wants no more, and that is no error.
 ///
@@ -15,6 +15,11 @@ pub fn say(text: &str) -> io::Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Whether standard output is a terminal.
+pub fn is_seen() -> bool {
+    stdout().is_terminal()
 }
 
 /// Writes what went wrong to standard error.

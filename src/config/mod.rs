@@ -19,6 +19,7 @@ mod values;
 pub use file::ConfigError;
 pub use limits::Limits;
 pub use settings::Settings;
+pub use units::Time;
 pub use values::{Domain, Format, Level, Listen, Mechanisms, Watchers};
 
 use document::Document;
@@ -101,6 +102,7 @@ impl Settings {
     /// collectors are found in rosters.
     pub fn adopt(&mut self, new: Settings) {
         self.tls = new.tls;
+        self.invitations = new.invitations;
         self.collector = new.collector;
         self.roster = new.roster;
         self.group = new.group;

@@ -26,6 +26,8 @@ section! {
         tls: Tls = Tls::default(),
         /// Authentication.
         sasl: Sasl = Sasl::default(),
+        /// Invitations to make an account.
+        invitations: Invitations = Invitations::default(),
         /// Bounds on what peers and people may use. Each number, size and time takes "none".
         limits: Limits = Limits::default(),
         /// Whom people turn to about this server (XEP-0157): lists of addresses, such as ["mailto:ops@mon.example",
@@ -99,6 +101,14 @@ section! {
         status: Addresses = Addresses::default(),
         /// Help for users.
         support: Addresses = Addresses::default(),
+    }
+}
+
+section! {
+    /// Invitations to make an account.
+    Invitations {
+        /// How long one may be taken up, unless whoever makes it says otherwise.
+        time: Time<60_000> = Time(Duration::from_secs(7 * 86_400)),
     }
 }
 

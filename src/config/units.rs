@@ -72,6 +72,14 @@ impl<const MIN: u64> Time<MIN> {
     }
 }
 
+impl<const MIN: u64> std::str::FromStr for Time<MIN> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::from_text(text)
+    }
+}
+
 impl<const MIN: u64> Unit for Time<MIN> {
     const EXPECTED: &'static str = "a time such as \"30s\", \"5 min\" or \"2 h\"";
 

@@ -11,6 +11,7 @@ mod offline;
 mod ping;
 mod private;
 mod pubsub;
+mod registration;
 mod roster;
 mod session;
 mod time;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Box<dyn Module>> {
         Box::new(last_activity::LastActivity::new()),
         Box::new(ping::Ping),
         Box::new(private::PrivateStorage),
+        Box::new(registration::Registration),
         Box::new(roster::RosterManagement),
         Box::new(session::SessionEstablishment),
         Box::new(time::Time),

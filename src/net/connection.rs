@@ -5,12 +5,13 @@
 
 use super::admission::Permit;
 use super::bucket::Bucket;
+use super::registration::{self, Answered};
 use super::{Shared, transfer};
 use crate::router::{Closing, Router, Session, Violation};
 use crate::stanza::{Role, ns};
 use crate::store::Ticket;
 use crate::stream::{Condition, Event, Receiving, StreamError};
-use crate::xml::{Frame, Rope, Writer};
+use crate::xml::{CLIENT, Frame, Rope, Writer, to_bytes};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,7 +137,7 @@ impl Connection {
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
         // Frames that came in one burst with the bind request.
-        self.route()?;
+        self.route().await?;
         let mut timer = std::pin::pin!(sleep_until(self.idle_deadline()));
         loop {
             let waits_for = self.write().await?;
@@ -153,7 +154,7 @@ impl Connection {
             let may_read = delay.is_zero() && !sink.is_congested();
             tokio::select! {
                 biased;
-                read = transfer::read(&mut self.socket, &mut self.stream), if may_read => self.received(read)?,
+                read = transfer::read(&mut self.socket, &mut self.stream), if may_read => self.received(read).await?,
                 () = sink.ready() => {}
                 moved = wait_for(&mut self.committed, waits_for), if waits_for.is_some() => moved?,
                 () = timer.as_mut() => {
@@ -195,7 +196,7 @@ impl Connection {
     }
 
     /// Bytes were read into the stream, or not.
-    fn received(&mut self, read: std::io::Result<usize>) -> Result<(), End> {
+    async fn received(&mut self, read: std::io::Result<usize>) -> Result<(), End> {
         let bytes = match read {
             Ok(0) | Err(_) => return Err(End::Gone),
             Ok(bytes) => bytes,
@@ -206,7 +207,7 @@ impl Connection {
             self.shared.router.heard_again(&self.bound.session);
         }
         self.bytes.take(bytes, &self.shared.options.rate, now);
-        let stanzas = self.route()?;
+        let stanzas = self.route().await?;
         self.stanzas.take(stanzas, &self.shared.options.stanza_rate, now);
         self.partial_since = match (self.stream.pending(), self.partial_since) {
             (0, _) => None,
@@ -217,13 +218,17 @@ impl Connection {
     }
 
     /// Routes all frames that are there. Returns how many.
-    fn route(&mut self) -> Result<usize, End> {
+    async fn route(&mut self) -> Result<usize, End> {
         let mut stanzas = 0;
         while let Some(event) = self.stream.next_event() {
             match event {
                 Event::Frame(frame) => {
                     stanzas += 1;
-                    self.route_one(frame)?;
+                    let session = &self.bound.session;
+                    match registration::Request::read(session, self.shared.stream.domain.as_str(), &frame) {
+                        Some(request) => self.register(request).await?,
+                        None => self.route_one(frame)?,
+                    }
                 }
                 Event::Closed(_) => return Err(End::Over),
                 // Negotiation is over.
@@ -231,6 +236,24 @@ impl Connection {
             }
         }
         Ok(stanzas)
+    }
+
+    /// The account changes, or ends, before anything else that this session sent is looked at.
+    async fn register(&mut self, request: registration::Request) -> Result<(), End> {
+        let session = Arc::clone(&self.bound.session);
+        // Boxed: it is seldom there.
+        match Box::pin(request.answer(&self.shared, &session)).await {
+            Answered::Reply(reply) => {
+                session.sink().push(to_bytes(&reply, CLIENT).into(), None);
+                Ok(())
+            }
+            Answered::Removed(reply) => {
+                let stall = self.shared.options.times.write;
+                let written = transfer::write(&mut self.socket, &reply, stall).await;
+                written.map_err(|_| End::Gone)?;
+                Err(End::Error(ended(Closing::NotAuthorized)))
+            }
+        }
     }
 
     /// A panic on the way is this session's end and nobody else's: what it may have left half done is per account, and

@@ -13,11 +13,13 @@ pub mod local;
 mod negotiation;
 mod options;
 mod passwords;
+mod registration;
 mod tls;
 mod transfer;
 
 pub use listener::{ListenError, hint};
 pub use options::{AdmissionLimits, Listen, Options, Rate, Security, Times};
+pub use registration::Registrar;
 pub use tls::Tls;
 
 use crate::router::{Closing, Router};
@@ -53,6 +55,7 @@ struct Shared {
     store: Store,
     admission: Arc<Admission>,
     passwords: Passwords,
+    registrar: Arc<dyn Registrar>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -61,7 +64,13 @@ impl Server {
     ///
     /// # Errors
     /// The first listener that cannot be opened; none is left open then.
-    pub fn start(options: Options, router: Router, store: Store, tls: Arc<Tls>) -> Result<Server, ListenError> {
+    pub fn start(
+        options: Options,
+        router: Router,
+        store: Store,
+        tls: Arc<Tls>,
+        registrar: Arc<dyn Registrar>,
+    ) -> Result<Server, ListenError> {
         let mut listeners = Vec::new();
         let mut local_addrs = Vec::new();
         for listen in &options.listen {
@@ -78,6 +87,7 @@ impl Server {
             store,
             admission: Admission::new(options.admission, Instant::now()),
             passwords: Passwords::new(options.password_hashes_max, options.password_queue_max),
+            registrar,
             stopping: follow,
             options,
         });

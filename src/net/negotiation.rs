@@ -3,13 +3,18 @@
 use super::admission::Permit;
 use super::bucket::Bucket;
 use super::connection::{BoundSession, Connection};
+use super::registration::busy;
 use super::{Security, Shared, transfer};
 use crate::router::Sink;
+use crate::stanza::{self, StanzaError};
 use crate::store;
 use crate::stream::{
-    ChannelBindings, Condition, Event, Failure, Receiving, ScramHash, ScramKeys, StreamError, Transport,
+    ChannelBindings, Condition, Event, Failure, Password, Receiving, ScramHash, ScramKeys, Secret, StreamError,
+    Transport,
 };
+use chrono::Utc;
 use jid::{BareJid, NodePart};
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,12 +31,15 @@ pub(super) struct Negotiation {
     accepted_at: Instant,
     received: Bucket,
     account: Option<BareJid>,
+    invited: bool,
 }
 
 /// How far a stream came.
 enum Step {
     /// `<proceed/>` is written.
     StartTls,
+    /// A good invitation was shown for the first time: a person fills in a form.
+    Invited,
     Bound(BoundSession),
     /// The stream is over; what it said last is to be written.
     Over,
@@ -48,6 +56,7 @@ impl Negotiation {
             accepted_at: now,
             received: Bucket::full(now),
             account: None,
+            invited: false,
         }
     }
 
@@ -59,7 +68,7 @@ impl Negotiation {
             match self.drive(&mut stream, &mut socket, deadline).await {
                 Step::StartTls => {}
                 Step::Gone => return None,
-                Step::Over | Step::Bound(_) => return self.finish(socket, stream).await,
+                Step::Over | Step::Bound(_) | Step::Invited => return self.finish(socket, stream).await,
             }
         }
         let (mut socket, bindings) = self.handshake(socket, security).await?;
@@ -67,14 +76,21 @@ impl Negotiation {
             Security::StartTls => stream.encrypted(bindings),
             Security::Direct => stream = self.stream(Transport::Encrypted(bindings)),
         }
-        let deadline = self.accepted_at + self.shared.options.times.login;
-        match self.drive(&mut stream, &mut socket, deadline).await {
+        if self.shared.store.invitations().is_any_open(Utc::now()) {
+            stream.offer_registration();
+        }
+        let mut step = self.drive(&mut stream, &mut socket, self.login_deadline()).await;
+        if matches!(step, Step::Invited) {
+            let deadline = self.accepted_at + self.shared.options.times.registration;
+            step = self.drive(&mut stream, &mut socket, deadline).await;
+        }
+        match step {
             Step::Bound(session) => {
                 let connection = Connection::new(self.shared, socket, stream, session, self.permit);
                 Some(Box::new(connection))
             }
             Step::Gone => None,
-            Step::Over | Step::StartTls => self.finish(socket, stream).await,
+            Step::Over | Step::StartTls | Step::Invited => self.finish(socket, stream).await,
         }
     }
 
@@ -175,8 +191,12 @@ impl Negotiation {
                 self.permit.authenticated();
                 self.account = Some(account);
             }
+            Event::CheckInvitation { token } => return self.check_invitation(&token, stream),
+            Event::Register { token, user, password } => {
+                stream.registered(self.register(token, user, password).await);
+            }
             Event::AuthenticationFailed { user, failure } => self.failed(user.as_ref(), failure),
-            Event::Bind { resource } => return self.bind(resource.as_deref(), stream),
+            Event::Bind { resource, client } => return self.bind(resource.as_deref(), client, stream),
             Event::Closed(error) => {
                 let error = error.as_ref().map(tracing::field::display);
                 debug!(peer = %self.peer, error, "stream ended");
@@ -204,15 +224,65 @@ impl Negotiation {
         }
     }
 
+    /// Whoever is invited has more time; once, so that a second invitation is none the longer.
+    fn check_invitation(&mut self, token: &Secret, stream: &mut Receiving) -> Option<Step> {
+        let invitation = self.shared.store.invitations().get(token.as_str(), Utc::now());
+        let Some(invitation) = invitation else {
+            debug!(peer = %self.peer, "an invitation that is none");
+            self.guessed(None);
+            stream.invitation_checked(None);
+            return None;
+        };
+        let name = invitation
+            .name
+            .and_then(|name| NodePart::new(&name).ok().map(Cow::into_owned));
+        stream.invitation_checked(Some(name));
+        (!std::mem::replace(&mut self.invited, true)).then_some(Step::Invited)
+    }
+
+    /// Makes an account. Names that are taken count as guesses: an invitation is no licence to find out all of them.
+    async fn register(&self, token: Secret, user: NodePart, password: Password) -> Result<(), StanzaError> {
+        let registrar = Arc::clone(&self.shared.registrar);
+        let name = user.clone();
+        let registration = move || registrar.register(token.as_str(), name.as_str(), password.as_str());
+        let outcome = self
+            .shared
+            .passwords
+            .run(registration)
+            .await
+            .unwrap_or_else(|| Err(busy()));
+        match &outcome {
+            Ok(()) => info!(peer = %self.peer, user = user.as_str(), "account made by invitation"),
+            Err(error) => debug!(peer = %self.peer, condition = error.condition.name(), "registration refused"),
+        }
+        if outcome
+            .as_ref()
+            .is_err_and(|error| error.condition == stanza::Condition::Conflict)
+        {
+            self.guessed(Some(user.as_str()));
+        }
+        outcome
+    }
+
     fn failed(&self, user: Option<&NodePart>, failure: Failure) {
         let user = user.map(|user| user.as_str());
         debug!(peer = %self.peer, ?user, failure = failure.name(), "authentication failed");
-        if failure == Failure::NotAuthorized && self.permit.failed(Instant::now()) {
+        if failure == Failure::NotAuthorized {
+            self.guessed(user);
+        }
+    }
+
+    fn guessed(&self, user: Option<&str>) {
+        if self.permit.failed(Instant::now()) {
             warn!(peer = %self.peer, ?user, "too many failed logins: address refused for a while");
         }
     }
 
-    fn bind(&self, resource: Option<&str>, stream: &mut Receiving) -> Option<Step> {
+    fn login_deadline(&self) -> Instant {
+        self.accepted_at + self.shared.options.times.login
+    }
+
+    fn bind(&self, resource: Option<&str>, client: Option<String>, stream: &mut Receiving) -> Option<Step> {
         let account = self.account.as_ref()?;
         let user = account.node().map(|user| user.as_str()).unwrap_or_default();
         let Some(role) = self.shared.store.accounts().role(user) else {
@@ -227,6 +297,9 @@ impl Negotiation {
                 info!(peer = %self.peer, jid = %session.jid(), %role, "session bound");
                 if let Some(lang) = stream.lang() {
                     session.set_lang(lang);
+                }
+                if let Some(client) = client {
+                    self.shared.router.replace_client(&session, client);
                 }
                 stream.bound(session.jid());
                 Some(Step::Bound(BoundSession::new(self.shared.router.clone(), session)))

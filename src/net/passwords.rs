@@ -26,28 +26,25 @@ impl Passwords {
     /// Checks a user's password.
     pub(super) async fn check(&self, store: &Store, user: NodePart, password: Password) -> Verdict {
         let store = store.clone();
-        self.run(move || store.accounts().verify_password(user.as_str(), password.as_str()))
-            .await
+        let check = move || store.accounts().verify_password(user.as_str(), password.as_str());
+        match self.run(check).await {
+            Some(true) => Verdict::Right,
+            Some(false) => Verdict::Wrong,
+            None => Verdict::Unavailable,
+        }
     }
 
-    async fn run(&self, check: impl FnOnce() -> bool + Send + 'static) -> Verdict {
-        let Ok(_queued) = self.queue.try_acquire() else {
-            return Verdict::Unavailable;
-        };
-        let Ok(running) = Arc::clone(&self.running).acquire_owned().await else {
-            return Verdict::Unavailable;
-        };
-        // The permit goes along: a check goes on when its connection is gone.
-        let checked = tokio::task::spawn_blocking(move || {
-            let right = check();
+    /// Runs what hashes a password; `None` when too many wait, or when it failed badly.
+    pub(super) async fn run<T: Send + 'static>(&self, hash: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let _queued = self.queue.try_acquire().ok()?;
+        let running = Arc::clone(&self.running).acquire_owned().await.ok()?;
+        // The permit goes along: it goes on when its connection is gone.
+        let hashed = tokio::task::spawn_blocking(move || {
+            let outcome = hash();
             drop(running);
-            right
+            outcome
         });
-        match checked.await {
-            Ok(true) => Verdict::Right,
-            Ok(false) => Verdict::Wrong,
-            Err(_) => Verdict::Unavailable,
-        }
+        hashed.await.ok()
     }
 }
 
@@ -71,12 +68,13 @@ mod tests {
         while passwords.queue.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(passwords.run(|| true).await, Verdict::Unavailable);
+        assert_eq!(passwords.run(|| true).await, None);
         assert!(!second.is_finished());
         release.send(true).expect("the first check waits");
-        assert_eq!(first.await.expect("no panic"), Verdict::Right);
-        assert_eq!(second.await.expect("no panic"), Verdict::Wrong);
-        assert_eq!(passwords.run(|| panic!("a broken record")).await, Verdict::Unavailable);
-        assert_eq!(passwords.run(|| true).await, Verdict::Right);
+        assert_eq!(first.await.expect("no panic"), Some(true));
+        assert_eq!(second.await.expect("no panic"), Some(false));
+        let broken: Option<bool> = passwords.run(|| panic!("a broken record")).await;
+        assert_eq!(broken, None);
+        assert_eq!(passwords.run(|| true).await, Some(true));
     }
 }

@@ -161,6 +161,17 @@ impl Router {
         Ok(session)
     }
 
+    /// Says which installation of a client has bound a session (XEP-0388 section 2.2), and ends with `conflict` what the
+    /// same one has left behind (XEP-0386).
+    pub fn replace_client(&self, session: &Arc<Session>, client: String) {
+        session.set_client(client);
+        for other in self.shared.sessions_of(session.account()).iter() {
+            if !Arc::ptr_eq(other, session) && other.client() == session.client() {
+                other.sink().close(Closing::Conflict);
+            }
+        }
+    }
+
     /// Routes one top-level element from a session.
     ///
     /// # Errors

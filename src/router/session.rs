@@ -23,6 +23,7 @@ pub struct Session {
     sink: Arc<Sink>,
     since: SystemTime,
     lang: OnceLock<String>,
+    client: OnceLock<String>,
     priority: AtomicI16,
     interested: AtomicBool,
     wants_block_list: AtomicBool,
@@ -69,6 +70,7 @@ impl Session {
             sink,
             since: SystemTime::now(),
             lang: OnceLock::new(),
+            client: OnceLock::new(),
             priority: AtomicI16::new(UNAVAILABLE),
             interested: AtomicBool::new(false),
             wants_block_list: AtomicBool::new(false),
@@ -124,6 +126,16 @@ impl Session {
     pub fn set_lang(&self, lang: &str) {
         // A second call would be the same header's: the first value stays.
         let _ = self.lang.set(lang.to_owned());
+    }
+
+    /// The id of the client's installation (XEP-0388 section 2.2), for nobody else's eyes.
+    pub(super) fn client(&self) -> Option<&str> {
+        self.client.get().map(String::as_str)
+    }
+
+    pub(super) fn set_client(&self, client: String) {
+        // Each session is bound once, by one client.
+        let _ = self.client.set(client);
     }
 
     /// Whether it is a hosted service, which answers for its account's bare JID itself.

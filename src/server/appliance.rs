@@ -86,9 +86,11 @@ fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Cont
         let sentence = "nobody could connect: every listener is 'none'; give --listen or --listen-tls an address";
         return Err(ServerError::new(sentence));
     }
-    let server = Server::start(options, router.clone(), store.clone(), Arc::clone(&tls)).map_err(ServerError::new)?;
-    let listening = listening(&server);
     let accounts = Accounts::new(store.clone(), router.clone(), orders::account_options(&config, true));
+    let registrar = Arc::new(accounts.clone());
+    let server = Server::start(options, router.clone(), store.clone(), Arc::clone(&tls), registrar);
+    let server = server.map_err(ServerError::new)?;
+    let listening = listening(&server);
     let collector = accounts.make_collector()?;
     router.set_introductions(orders::introductions(settings));
     introduce_all(&router);

@@ -22,8 +22,9 @@ use tokio::sync::Notify;
 const CERTIFICATE_DAYS_MIN: i64 = 14;
 
 /// What takes effect while it runs.
-const AT_ONCE: [&str; 8] = [
+const AT_ONCE: [&str; 9] = [
     "tls",
+    "invitations",
     "collector",
     "roster",
     "group",

@@ -8,6 +8,7 @@ use crate::router::{Introductions, Router};
 use crate::stanza::Role;
 use crate::store::{self, Store};
 use jid::BareJid;
+use std::time::Duration;
 
 /// One account command.
 #[derive(Clone, Debug)]
@@ -35,6 +36,42 @@ pub enum Order {
     },
     /// Lists the accounts.
     List,
+}
+
+/// Invites somebody to make an account. Returns the link, and what to do with it.
+///
+/// # Errors
+/// What was refused, and why.
+pub fn invite(
+    config: &Config,
+    jid: Option<BareJid>,
+    role: Role,
+    time: Option<Duration>,
+) -> Result<String, ServerError> {
+    let time = time.unwrap_or(config.settings.invitations.time.0);
+    let secs = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let request = Request::Invite { role, jid, secs };
+    match admin::ask_or_open(&config.settings.data, request, || open(config))? {
+        Answer::Invitation(made) => Ok(admin::invitation(&made, &config.settings.domain.0, admin::is_seen())),
+        answer => told(answer),
+    }
+}
+
+/// Ends all open invitations.
+///
+/// # Errors
+/// The store takes no more.
+pub fn revoke_invitations(config: &Config) -> Result<String, ServerError> {
+    let request = Request::RevokeInvitations;
+    told(admin::ask_or_open(&config.settings.data, request, || open(config))?)
+}
+
+fn told(answer: Answer) -> Result<String, ServerError> {
+    match answer {
+        Answer::Done(done) => Ok(done),
+        Answer::Failed(why) => Err(ServerError(why)),
+        _ => Err(ServerError("the appliance that runs is of another version".to_owned())),
+    }
 }
 
 /// Carries out an account command. Returns what to tell the operator.
@@ -74,8 +111,7 @@ pub fn order(config: &Config, order: Order) -> Result<String, ServerError> {
     match admin::ask_or_open(&config.settings.data, request, || open(config))? {
         Answer::Done(done) => Ok(done + &password.map_or(String::new(), |password| format!("password: {password}\n"))),
         Answer::Accounts(accounts) => Ok(accounts.iter().map(line).collect()),
-        Answer::Failed(why) => Err(ServerError(why)),
-        Answer::Status(_) => Err(ServerError("the appliance that runs is of another version".to_owned())),
+        answer => told(answer),
     }
 }
 
@@ -95,9 +131,7 @@ fn line(account: &AccountLine) -> String {
 /// It does not run; or what it read is wrong, and changed nothing.
 pub fn reload(config: &Config) -> Result<String, ServerError> {
     match admin::ask(&config.settings.data, &Request::Reload)? {
-        Some(Answer::Done(done)) => Ok(done),
-        Some(Answer::Failed(why)) => Err(ServerError(why)),
-        Some(_) => Err(ServerError("the appliance that runs is of another version".to_owned())),
+        Some(answer) => told(answer),
         None => Err(ServerError(format!(
             "no appliance runs on the data in {}",
             config.settings.data.display()

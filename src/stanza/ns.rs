@@ -20,3 +20,11 @@ pub const FEATURE_PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
 pub const FEATURE_ROSTER_VERSIONING: &str = "urn:xmpp:features:rosterver";
 /// RFC 6120 section 8.3.2: stanza error conditions.
 pub const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+/// XEP-0478: Stream Limits Advertisement.
+pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
+/// XEP-0445: the pre-authentication of a registration.
+pub const PARS: &str = "urn:xmpp:pars:0";
+/// XEP-0445: the stream feature of it.
+pub const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
+/// XEP-0401: an earlier name of that feature, and the prefix of its commands and forms.
+pub const INVITE: &str = "urn:xmpp:invite";

@@ -25,7 +25,21 @@ pub enum Event {
         /// The prepared password.
         password: Password,
     },
-    /// The peer proved who it is; it opens a new stream next.
+    /// Look at an invitation (XEP-0445). Answer: `invitation_checked`.
+    CheckInvitation {
+        /// What the peer says is its token.
+        token: Secret,
+    },
+    /// Make an account with an invitation that was found good. Answer: `registered`.
+    Register {
+        /// The invitation's token.
+        token: Secret,
+        /// The prepared localpart.
+        user: NodePart,
+        /// The password, as typed.
+        password: Password,
+    },
+    /// The peer proved who it is.
     Authenticated {
         /// Its account.
         account: BareJid,
@@ -44,6 +58,9 @@ pub enum Event {
     Bind {
         /// What the client asked for.
         resource: Option<String>,
+        /// The id of its installation (XEP-0388 section 2.2), a UUID in lower case: an earlier session of the same one is
+        /// to end (XEP-0386). Nobody else may learn it.
+        client: Option<String>,
     },
     /// A top-level element of a bound stream.
     Frame(Frame),
@@ -51,23 +68,26 @@ pub enum Event {
     Closed(Option<StreamError>),
 }
 
-/// A password on its way to the check. Not printed by `Debug`.
+/// What nobody but who checks it may see. Not printed by `Debug`.
 #[derive(Clone)]
-pub struct Password(String);
+pub struct Secret(String);
 
-impl Password {
-    pub(super) fn new(prepared: String) -> Password {
-        Password(prepared)
+/// A password on its way to the check, prepared by SASLprep (RFC 4013); or a new one, as typed.
+pub type Password = Secret;
+
+impl Secret {
+    pub(super) fn new(secret: String) -> Secret {
+        Secret(secret)
     }
 
-    /// The password, prepared by SASLprep (RFC 4013).
+    /// The secret.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Password {
+impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
+        f.write_str("Secret(…)")
     }
 }

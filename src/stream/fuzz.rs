@@ -2,7 +2,7 @@
 //! after the end, no answer taken twice, and whatever is written is one well-formed stream after the other.
 //!
 //! Parts, by their first byte: `f` feeds the rest, `F` byte by byte; `H` a header, `P`, `S` and `R` a PLAIN, SCRAM or
-//! response message with the rest, `A` the honest final message of SCRAM, `L` a whole login; the other letters of
+//! response message with the rest, `Q` and `q` a PLAIN message by XEP-0388 with and without a resource, `A` the honest final message of SCRAM, `L` a whole login; the other letters of
 //! [`Run::operate`] answer. `T` in front begins inside TLS.
 
 pub use super::sasl::fuzz::sasl;
@@ -45,6 +45,8 @@ enum Question {
     StartTls,
     Credentials,
     Password,
+    Invitation,
+    Account,
     Bind,
 }
 
@@ -55,6 +57,8 @@ struct Run {
     encrypted: bool,
     /// Somebody gave a right password or proof, which was not used yet.
     proved: bool,
+    /// Somebody showed a good invitation.
+    invited: bool,
     authenticated: bool,
     bound: bool,
     closed: bool,
@@ -66,6 +70,8 @@ struct Run {
     output_closed: bool,
     /// Elements written that may be written once.
     once: Vec<String>,
+    /// A success was written after which the stream begins anew.
+    restarts: bool,
     bind_answers: usize,
 }
 
@@ -76,6 +82,7 @@ impl Run {
             stream: Receiving::new(OPTIONS.clone(), transport),
             question: None,
             proved: false,
+            invited: false,
             authenticated: false,
             bound: false,
             closed: false,
@@ -84,6 +91,7 @@ impl Run {
             output: StreamParser::new(Limits::NONE),
             output_closed: false,
             once: Vec::new(),
+            restarts: false,
             bind_answers: 0,
         }
     }
@@ -98,6 +106,8 @@ impl Run {
                 self.scram.0 = String::from_utf8_lossy(rest).into_owned();
                 self.feed(&message("auth", Some("SCRAM-SHA-256"), rest));
             }
+            b'Q' => self.feed(&authenticate(rest, true)),
+            b'q' => self.feed(&authenticate(rest, false)),
             b'R' => self.feed(&message("response", None, rest)),
             b'A' => {
                 if let Some(answer) = honest_final(&self.scram.0, &self.scram.1, &[]) {
@@ -115,6 +125,12 @@ impl Run {
             b'p' => self.password(Verdict::Right),
             b'w' => self.password(Verdict::Wrong),
             b'u' => self.password(Verdict::Unavailable),
+            b'i' | b'I' => {
+                self.invited |= operation == b'i' && self.question == Some(Question::Invitation);
+                let found = (operation == b'i').then_some(None);
+                self.answer(Question::Invitation, |stream| stream.invitation_checked(found));
+            }
+            b'm' => self.answer(Question::Account, |stream| stream.registered(Ok(()))),
             b'b' => self.bind(),
             b'r' => self.answer(Question::Bind, |stream| {
                 stream.bind_refused(&stanza::Condition::ResourceConstraint.into());
@@ -182,13 +198,12 @@ impl Run {
 
     fn act(&mut self, act: impl FnOnce(&mut Receiving)) {
         act(&mut self.stream);
-        let before = self.authenticated;
         while let Some(event) = self.stream.next_event() {
             self.see(event);
         }
         let output = self.stream.take_output();
         self.read(&output);
-        if self.authenticated && !before {
+        if std::mem::take(&mut self.restarts) {
             self.restart();
         }
     }
@@ -204,6 +219,14 @@ impl Run {
             }
             Event::Credentials { user, .. } => self.ask(Question::Credentials, user.as_str()),
             Event::CheckPassword { user, .. } => self.ask(Question::Password, user.as_str()),
+            Event::CheckInvitation { .. } => {
+                assert!(self.encrypted && !self.authenticated);
+                self.question = Some(Question::Invitation);
+            }
+            Event::Register { .. } => {
+                assert!(self.invited && !self.authenticated, "an account for the uninvited");
+                self.question = Some(Question::Account);
+            }
             Event::Authenticated { account, mechanism } => {
                 assert!(
                     self.encrypted && self.proved && !self.authenticated,
@@ -276,8 +299,14 @@ impl Run {
                     frame.name()
                 );
                 self.once.push(frame.name().to_owned());
+                self.restarts = frame.name() == "success" && frame.ns() == ns::SASL;
+                // Bound along with it.
+                if frame.children().any(|child| child.name == "bound") {
+                    assert!(self.bind_answers > 0 && self.bound, "an answer that nobody gave");
+                    self.bind_answers -= 1;
+                }
             }
-            "iq" if frame.attr("type").as_deref() == Some("result") => {
+            "iq" if self.authenticated && frame.attr("type").as_deref() == Some("result") => {
                 assert!(self.bind_answers > 0 && self.bound, "an answer that nobody gave");
                 self.bind_answers -= 1;
             }
@@ -298,6 +327,20 @@ impl Run {
         self.operate(b'H', b"");
         self.operate(b'x', b"");
     }
+}
+
+/// XEP-0388's request, with a PLAIN message.
+fn authenticate(message: &[u8], bind: bool) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.open("authenticate").attr("xmlns", ns::SASL2);
+    writer.attr("mechanism", "PLAIN").open("initial-response");
+    writer.text(&STANDARD.encode(message)).close();
+    if bind {
+        writer.open("bind").attr("xmlns", ns::BIND2);
+        writer.open("tag").text("fuzz").close().close();
+    }
+    writer.close();
+    writer.finish().to_vec()
 }
 
 /// A SASL element.

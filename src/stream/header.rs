@@ -3,7 +3,7 @@
 use super::{Condition, Options, StreamError, random};
 use crate::stanza::parse_jid;
 use crate::xml::{CLIENT, Header, STREAM, Writer};
-use jid::Jid;
+use jid::{BareJid, Jid};
 
 /// Bytes of a language tag that we take; RFC 5646 section 4.4.1 needs 35.
 const LANG_BYTES_MAX: usize = 64;
@@ -23,6 +23,17 @@ pub(super) fn check(header: &Header, options: &Options) -> Result<(), StreamErro
     match header.to.as_deref().and_then(parse_jid) {
         Some(to) if to == options.domain => Ok(()),
         _ => Err(Condition::HostUnknown.into()),
+    }
+}
+
+/// Whom the peer's header names, before anything is proved.
+///
+/// # Errors
+/// `invalid-from` for somebody of another domain (XEP-0388 section 2.1).
+pub(super) fn claimed(from: Option<Jid>, options: &Options) -> Result<Option<BareJid>, StreamError> {
+    match from {
+        Some(from) if from.domain() != options.domain.domain() => Err(Condition::InvalidFrom.into()),
+        from => Ok(from.map(|from| from.to_bare())),
     }
 }
 

@@ -30,7 +30,7 @@ mod receiving;
 pub mod sasl;
 
 pub use error::{Condition, StreamError};
-pub use event::{Event, Password};
+pub use event::{Event, Password, Secret};
 pub use options::Options;
 pub use receiving::{Receiving, Transport, Verdict};
 pub use sasl::{ChannelBindings, Failure, Mechanism, ScramHash, ScramKeys};

@@ -4,6 +4,7 @@ use super::Mechanism;
 use crate::xml::Limits;
 use bytes::Bytes;
 use jid::BareJid;
+use std::time::Duration;
 
 /// Settings of all streams of a server; shared, never changed while a stream lives.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Options {
     /// SASL exchanges of whatever outcome on one stream before it ends. Larger, because a client may walk down the list
     /// of mechanisms on the same stream.
     pub exchanges_max: u32,
+    /// Silence after which the caller asks whether the peer is still there (XEP-0478).
+    pub idle_time: Option<Duration>,
     /// Serialised elements that are offered beside resource binding: roster versioning (RFC 6121 section 2.6.1),
     /// pre-approval (section 3.4), the server's capabilities (XEP-0115 section 6.3), ….
     pub features: Vec<Bytes>,
@@ -36,6 +39,7 @@ impl Options {
             limits_authenticated: Limits::AUTHENTICATED,
             wrong_credentials_max: 3,
             exchanges_max: 10,
+            idle_time: None,
             features: Vec::new(),
         }
     }

@@ -2,9 +2,11 @@
 
 mod limits;
 mod login;
+mod registration;
 mod session;
 
 use super::*;
+use crate::admin::Accounts;
 use crate::net::certificates::{self, Certificate};
 use crate::router::{self, Module};
 use crate::stanza::Role;
@@ -31,7 +33,15 @@ struct Bench {
     router: Router,
     store: Store,
     tls: Arc<Tls>,
+    accounts: Arc<Accounts>,
     dir: TempDir,
+}
+
+fn accounts_options() -> crate::admin::Options {
+    crate::admin::Options {
+        policy: crate::store::Policy::default(),
+        running: true,
+    }
 }
 
 impl Bench {
@@ -64,12 +74,21 @@ impl Bench {
         ));
         options.listen = [Security::StartTls, Security::Direct].map(listen).to_vec();
         adjust(&mut options);
-        let server = Server::start(options, router.clone(), store.clone(), Arc::clone(&tls)).expect("free ports");
+        let accounts = Arc::new(Accounts::new(store.clone(), router.clone(), accounts_options()));
+        let server = Server::start(
+            options,
+            router.clone(),
+            store.clone(),
+            Arc::clone(&tls),
+            accounts.clone(),
+        );
+        let server = server.expect("free ports");
         Bench {
             server,
             router,
             store,
             tls,
+            accounts,
             dir,
         }
     }

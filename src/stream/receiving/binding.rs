@@ -1,11 +1,12 @@
-//! Resource binding (RFC 6120 section 7).
+//! Resource binding (RFC 6120 section 7), and the same as part of authentication (XEP-0386).
 
+use super::sasl2::Inline;
 use super::wire::Wire;
 use super::{Next, State, is};
 use crate::stanza::{self, IqType, Stanza, StanzaError, ns};
 use crate::stream::sasl::Authenticated;
 use crate::stream::{Condition, Event, features};
-use crate::xml::{CLIENT, Frame};
+use crate::xml::{CLIENT, Frame, Writer};
 use jid::FullJid;
 
 /// The evidence that a resource is bound.
@@ -20,9 +21,14 @@ pub(super) struct ExpectBind {
 
 /// The caller binds a resource.
 #[derive(Debug)]
-pub(super) struct AwaitResource {
-    authenticated: Authenticated,
-    id: Option<String>,
+pub(super) enum AwaitResource {
+    /// An iq waits for its result.
+    Asked {
+        authenticated: Authenticated,
+        id: Option<String>,
+    },
+    /// The success of the authentication waits.
+    Inline(Box<Inline>),
 }
 
 impl ExpectBind {
@@ -49,9 +55,10 @@ impl ExpectBind {
     }
 
     fn ask(self, id: Option<String>, resource: Option<String>, wire: &mut Wire) -> State {
-        wire.emit(Event::Bind { resource });
+        let client = None;
+        wire.emit(Event::Bind { resource, client });
         let authenticated = self.authenticated;
-        State::Resource(AwaitResource { authenticated, id })
+        State::Resource(AwaitResource::Asked { authenticated, id })
     }
 
     /// An iq that is not a bind request (RFC 6120 section 7.1).
@@ -77,32 +84,43 @@ fn requested(frame: &Frame) -> Option<Option<String>> {
 }
 
 impl AwaitResource {
+    pub(super) fn inline(inline: Inline) -> AwaitResource {
+        AwaitResource::Inline(Box::new(inline))
+    }
+
     pub(super) fn bound(self, jid: &FullJid, wire: &mut Wire) -> Bound {
-        self.reply("result", wire, |writer| {
-            writer.open("bind").attr("xmlns", ns::BIND);
-            writer.open("jid").text(jid.as_str()).close();
-            writer.close();
-        });
+        match self {
+            AwaitResource::Asked { id, .. } => reply("result", id.as_deref(), wire, |writer| {
+                writer.open("bind").attr("xmlns", ns::BIND);
+                writer.open("jid").text(jid.as_str()).close();
+                writer.close();
+            }),
+            AwaitResource::Inline(inline) => inline.bound(jid.as_str(), wire),
+        }
         Bound(())
     }
 
+    /// The client may ask again, by an iq: who is authenticated stays so.
     pub(super) fn refused(self, error: &StanzaError, wire: &mut Wire) -> ExpectBind {
-        self.reply("error", wire, |writer| {
-            writer.element(&error.to_element(), CLIENT);
-        });
-        ExpectBind {
-            authenticated: self.authenticated,
+        match self {
+            AwaitResource::Asked { authenticated, id } => {
+                reply("error", id.as_deref(), wire, |writer| {
+                    writer.element(&error.to_element(), CLIENT);
+                });
+                ExpectBind { authenticated }
+            }
+            AwaitResource::Inline(inline) => inline.unbound(wire),
         }
     }
+}
 
-    fn reply(&self, kind: &str, wire: &mut Wire, payload: impl FnOnce(&mut crate::xml::Writer)) {
-        wire.write(|writer, _| {
-            writer.open("iq").attr("type", kind);
-            if let Some(id) = &self.id {
-                writer.attr("id", id);
-            }
-            payload(writer);
-            writer.close();
-        });
-    }
+fn reply(kind: &str, id: Option<&str>, wire: &mut Wire, payload: impl FnOnce(&mut Writer)) {
+    wire.write(|writer, _| {
+        writer.open("iq").attr("type", kind);
+        if let Some(id) = id {
+            writer.attr("id", id);
+        }
+        payload(writer);
+        writer.close();
+    });
 }

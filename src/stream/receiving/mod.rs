@@ -5,13 +5,18 @@
 //!                    ▼             │                │
 //!  plain:         StartTls ──▶  Upgrade ────────────┤
 //!  encrypted:     Auth ◀──▶ Keys, Response, Verdict ┘
+//!                      ◀──▶ Registrar
 //!  authenticated: Bind ◀──▶ Resource ──▶ Established
+//!                  ▲           ▲
+//!                  └─ Inline ──┘  XEP-0388: after Auth at once, on the same stream
 //!  any ──▶ Ending ──▶ Closed
 //! ```
 
 mod authentication;
 mod binding;
 mod opening;
+mod registration;
+mod sasl2;
 mod wire;
 
 use super::sasl::{ChannelBindings, ScramKeys};
@@ -20,8 +25,10 @@ use crate::stanza::{StanzaError, ns};
 use crate::xml::{Event as Parsed, Frame, STREAM};
 use authentication::{AwaitKeys, AwaitVerdict, ExpectAuth, ExpectResponse};
 use binding::{AwaitResource, Bound, ExpectBind};
-use jid::FullJid;
+use jid::{FullJid, NodePart};
 use opening::{Encrypted, ExpectHeader, ExpectStartTls, Progress};
+use registration::AwaitRegistrar;
+use sasl2::Inline;
 use std::sync::Arc;
 use wire::Wire;
 
@@ -66,6 +73,10 @@ enum State {
     Response(Box<ExpectResponse>),
     Keys(Box<AwaitKeys>),
     Verdict(Box<AwaitVerdict>),
+    /// XEP-0445.
+    Registrar(Box<AwaitRegistrar>),
+    /// XEP-0388: what was asked for along with authentication is done.
+    Inline(Box<Inline>),
     Bind(ExpectBind),
     Resource(AwaitResource),
     Established(Bound),
@@ -105,8 +116,13 @@ impl Receiving {
             if let Some(event) = self.wire.take_event() {
                 return Some(event);
             }
-            if let State::Ending(_) = &self.state {
-                return self.end();
+            match &self.state {
+                State::Ending(_) => return self.end(),
+                State::Inline(_) => {
+                    self.step(|state, wire| state.inline(wire));
+                    continue;
+                }
+                _ => {}
             }
             if !self.is_reading() {
                 return None;
@@ -164,6 +180,27 @@ impl Receiving {
         });
     }
 
+    /// Lets the stream offer registration to the invited (XEP-0445). To be called before the header inside TLS comes.
+    pub fn offer_registration(&mut self) {
+        self.wire.set_invites();
+    }
+
+    /// Answers [`Event::CheckInvitation`]: `None` when it is not good, else the name that it promises, if any.
+    pub fn invitation_checked(&mut self, found: Option<Option<NodePart>>) {
+        self.step(|state, wire| match state {
+            State::Registrar(state) => state.invitation(found, wire),
+            state => Ok(state),
+        });
+    }
+
+    /// Answers [`Event::Register`].
+    pub fn registered(&mut self, outcome: Result<(), StanzaError>) {
+        self.step(|state, wire| match state {
+            State::Registrar(state) => state.registered(outcome, wire),
+            state => Ok(state),
+        });
+    }
+
     /// Answers [`Event::Bind`] with the JID that was bound. Frames follow.
     pub fn bound(&mut self, jid: &FullJid) {
         self.step(|state, wire| match state {
@@ -194,7 +231,12 @@ impl Receiving {
     fn is_reading(&self) -> bool {
         !matches!(
             self.state,
-            State::Upgrade | State::Keys(_) | State::Verdict(_) | State::Resource(_) | State::Closed
+            State::Upgrade
+                | State::Keys(_)
+                | State::Verdict(_)
+                | State::Registrar(_)
+                | State::Resource(_)
+                | State::Closed
         )
     }
 
@@ -231,6 +273,13 @@ impl State {
         }
     }
 
+    fn inline(self, wire: &mut Wire) -> Next {
+        match self {
+            State::Inline(state) => state.next(wire),
+            state => Ok(state),
+        }
+    }
+
     fn frame(self, frame: &Frame, wire: &mut Wire) -> Next {
         match self {
             State::StartTls(state) => state.frame(frame, wire),
@@ -257,9 +306,9 @@ fn is(frame: &Frame, name: &str, ns: &str) -> bool {
     frame.name() == name && frame.ns() == ns
 }
 
-/// Whether a frame is part of SASL negotiation.
+/// Whether a frame is part of SASL negotiation, in either profile.
 fn is_sasl(frame: &Frame) -> bool {
-    frame.ns() == ns::SASL
+    [ns::SASL, ns::SASL2].contains(&frame.ns())
 }
 
 #[cfg(test)]

@@ -54,7 +54,10 @@ impl ExpectHeader {
                 wire.write(|writer, _| features::starttls(writer));
                 Ok(State::StartTls(ExpectStartTls::default()))
             }
-            Progress::Encrypted(encrypted) => Ok(State::Auth(ExpectAuth::open(encrypted, wire))),
+            Progress::Encrypted(encrypted) => {
+                let from = header::claimed(from, wire.options())?;
+                Ok(State::Auth(ExpectAuth::open(encrypted, from, wire)))
+            }
             Progress::Authenticated(authenticated) => Ok(State::Bind(ExpectBind::open(authenticated, wire))),
         }
     }
@@ -73,7 +76,7 @@ impl ExpectStartTls {
         }
         if is_sasl(frame) {
             self.refused += 1;
-            wire.write(|writer, _| Failure::EncryptionRequired.write(writer));
+            wire.write(|writer, _| Failure::EncryptionRequired.write(writer, frame.ns()));
             return match self.refused < wire.options().exchanges_max {
                 true => Ok(State::StartTls(self)),
                 false => Err(StreamError::new(Condition::PolicyViolation, "use STARTTLS")),

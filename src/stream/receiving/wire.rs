@@ -13,6 +13,7 @@ pub(super) struct Wire {
     event: Option<Event>,
     lang: Option<Box<str>>,
     header_written: bool,
+    invites: bool,
 }
 
 impl Wire {
@@ -25,6 +26,7 @@ impl Wire {
             event: None,
             lang: None,
             header_written: false,
+            invites: false,
         }
     }
 
@@ -33,6 +35,11 @@ impl Wire {
         self.parser = StreamParser::new(limits(&self.options));
         self.lang = None;
         self.header_written = false;
+    }
+
+    /// Other limits on the same stream, from the next element on.
+    pub(super) fn go_on(&mut self, limits: impl FnOnce(&Options) -> Limits) {
+        self.parser.set_limits(limits(&self.options));
     }
 
     pub(super) fn feed(&mut self, bytes: &[u8]) {
@@ -105,6 +112,15 @@ impl Wire {
 
     pub(super) fn lang(&self) -> Option<&str> {
         self.lang.as_deref()
+    }
+
+    pub(super) fn set_invites(&mut self) {
+        self.invites = true;
+    }
+
+    /// Whether registration is offered.
+    pub(super) fn invites(&self) -> bool {
+        self.invites
     }
 
     pub(super) fn options(&self) -> &Options {

@@ -33,10 +33,14 @@ failures! {
 }
 
 impl Failure {
-    /// Writes the `<failure/>` element.
-    pub fn write(self, writer: &mut Writer) {
-        writer.open("failure").attr("xmlns", ns::SASL);
-        writer.open(self.name()).close();
-        writer.close();
+    /// Writes the `<failure/>` element in a profile's namespace: RFC 6120's, or XEP-0388's, where the condition keeps
+    /// its own.
+    pub fn write(self, writer: &mut Writer, profile: &str) {
+        writer.open("failure").attr("xmlns", profile);
+        writer.open(self.name());
+        if profile != ns::SASL {
+            writer.attr("xmlns", ns::SASL);
+        }
+        writer.close().close();
     }
 }

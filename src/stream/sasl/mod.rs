@@ -35,8 +35,16 @@ pub(super) fn message(frame: &Frame) -> Result<Option<Vec<u8>>, Failure> {
     match frame.to_element().text().as_str() {
         "" => Ok(None),
         "=" => Ok(Some(Vec::new())),
-        text => STANDARD.decode(text).map(Some).map_err(|_| Failure::IncorrectEncoding),
+        text => decode(text).map(Some),
     }
+}
+
+/// Exactly RFC 4648's base64; nothing stands for an empty message (XEP-0388 section 2.2).
+///
+/// # Errors
+/// `incorrect-encoding`.
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, Failure> {
+    STANDARD.decode(text).map_err(|_| Failure::IncorrectEncoding)
 }
 
 /// Prepares a user name as the localpart it is (RFC 6120 section 6.3.7 leaves that to the server): what the rest of the

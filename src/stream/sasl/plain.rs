@@ -12,6 +12,8 @@ const FIELD_BYTES_MAX: usize = 255;
 pub struct Request {
     user: NodePart,
     account: BareJid,
+    /// The authorization identity is given, and is the account.
+    authorizes: bool,
 }
 
 impl Request {
@@ -35,7 +37,17 @@ impl Request {
         let account = domain.domain().with_node(&user);
         authorize(authzid, &account)?;
         let password = stringprep::saslprep(password).map_err(|_| Failure::NotAuthorized)?;
-        Ok((Request { user, account }, Password::new(password.into_owned())))
+        let request = Request {
+            user,
+            account,
+            authorizes: !authzid.is_empty(),
+        };
+        Ok((request, Password::new(password.into_owned())))
+    }
+
+    /// The account, where the client named it as its authorization identity.
+    pub fn authorization(&self) -> Option<&BareJid> {
+        self.authorizes.then_some(&self.account)
     }
 
     /// Whose password is to be checked.

@@ -4,8 +4,10 @@
 //! client-first ─▶ ClientFirst ── keys, nonce ─▶ ServerFirst, server-first ── client-final ─▶ Authenticated, server-final
 //! ```
 
+mod advertised;
 mod hash;
 
+pub use advertised::advertised;
 pub use hash::ScramHash;
 
 use super::{Authenticated, ChannelBindings, Failure, authorize, user};
@@ -58,6 +60,10 @@ pub struct ClientFirst {
     channel: String,
     nonce: String,
     bare: String,
+    /// The authorization identity is given, and is the account.
+    authorizes: bool,
+    /// The `h` attribute of the challenge.
+    protection: Option<String>,
 }
 
 /// A challenge that was sent: what the client must answer to.
@@ -105,7 +111,21 @@ impl ClientFirst {
             channel: STANDARD.encode([header, data].concat()),
             nonce: nonce.to_owned(),
             bare: bare.to_owned(),
+            authorizes: !authzid.is_empty(),
+            protection: None,
         })
+    }
+
+    /// XEP-0474: lets the challenge carry a hash of what was [`advertised`], which the proof then covers. A client that
+    /// was shown another list notices.
+    pub fn protect(mut self, advertised: &str) -> ClientFirst {
+        self.protection = Some(STANDARD.encode(self.hash.digest(advertised.as_bytes())));
+        self
+    }
+
+    /// The account, where the client named it as its authorization identity.
+    pub fn authorization(&self) -> Option<&BareJid> {
+        self.authorizes.then_some(&self.account)
     }
 
     /// Whose keys are needed.
@@ -122,7 +142,8 @@ impl ClientFirst {
     pub fn challenge(self, keys: ScramKeys, nonce: &str) -> (ServerFirst, String) {
         let nonce = self.nonce + nonce;
         let salt = STANDARD.encode(&keys.salt);
-        let message = format!("r={nonce},s={salt},i={}", keys.iterations);
+        let protection = self.protection.map_or(String::new(), |hash| format!(",h={hash}"));
+        let message = format!("r={nonce},s={salt},i={}{protection}", keys.iterations);
         let first = ServerFirst {
             hash: self.hash,
             user: self.user,

@@ -6,7 +6,7 @@ use crate::stream::{Mechanism, ScramHash};
 const ABORT: &str = "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
 
 /// Keys of RFC 5802 section 5's user, whose password is `pencil`.
-fn keys() -> ScramKeys {
+pub(super) fn keys() -> ScramKeys {
     let decode = |text: &str| STANDARD.decode(text).expect("base64");
     ScramKeys {
         salt: decode("QSXCR+Q6sek8bf92"),
@@ -42,13 +42,15 @@ fn a05_mechanisms_are_what_the_connection_can_do() {
         )
     );
     assert!(features.ends_with(
-        "<mechanism>PLAIN</mechanism></mechanisms><sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
+        "<mechanism>PLAIN</mechanism><inline><bind xmlns='urn:xmpp:bind:0'/></inline></authentication>\
+         <sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
          <channel-binding type='tls-exporter'/><channel-binding type='tls-server-end-point'/></sasl-channel-binding>\
-         </stream:features>"
+         <limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>10000</max-bytes></limits></stream:features>"
     ));
+    assert_eq!(features.matches("<mechanism>SCRAM-SHA-256-PLUS</mechanism>").count(), 2);
     let none = Bench::new(Transport::Encrypted(ChannelBindings::default())).say(HEADER);
     assert!(!none.contains("PLUS") && !none.contains("sasl-channel-binding"));
-    assert_eq!(none.matches("<mechanism>").count(), 4);
+    assert_eq!(none.matches("<mechanism>").count(), 8, "four in each profile");
 }
 
 #[test]
@@ -87,7 +89,7 @@ fn a_listed_mechanism_alone_is_taken() {
     };
     let mut bench = Bench::with(options, Transport::Encrypted(bindings()));
     let output = bench.say(HEADER);
-    assert!(output.contains("<mechanism>PLAIN</mechanism></mechanisms></stream:features>"));
+    assert!(output.contains("'><mechanism>PLAIN</mechanism></mechanisms><authentication"));
     assert_eq!(
         bench.say(&auth("SCRAM-SHA-1", "n,,n=user,r=abc")),
         failure(Failure::InvalidMechanism)
@@ -106,6 +108,7 @@ fn scram_is_a_challenge_and_a_response_and_binds_the_channel() {
         nonce.starts_with("r=abc") && nonce.len() >= "r=abc".len() + 24,
         "{first}"
     );
+    let rest = rest.split_once(",h=").expect("XEP-0474's attribute").0;
     assert_eq!(rest, "s=QSXCR+Q6sek8bf92,i=4096");
 
     let channel = STANDARD.encode([b"p=tls-exporter,,".as_slice(), &[1; 32]].concat());
@@ -122,7 +125,7 @@ fn scram_is_a_challenge_and_a_response_and_binds_the_channel() {
 }
 
 /// A proof for the keys above: the client key is H⁻¹ of nothing we store, so it is derived from the password.
-fn proof(keys: &ScramKeys, messages: &[u8]) -> String {
+pub(super) fn proof(keys: &ScramKeys, messages: &[u8]) -> String {
     use hmac::{Hmac, KeyInit, Mac};
     let hmac = |key: &[u8], data: &[u8]| {
         let mac = <Hmac<sha1::Sha1> as KeyInit>::new_from_slice(key).expect("any length");
@@ -133,6 +136,64 @@ fn proof(keys: &ScramKeys, messages: &[u8]) -> String {
     let client_key = hmac(&salted, b"Client Key");
     let signature = hmac(&keys.stored_key, messages);
     STANDARD.encode(client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect::<Vec<_>>())
+}
+
+/// XEP-0474: what a client does with the features that it was shown.
+fn protection(features: &str) -> String {
+    use sha1::{Digest, Sha1};
+    let list = |before: &str, after: &str, item: &str| {
+        let (_, rest) = features.split_once(before).expect("a list");
+        let (list, _) = rest.split_once(after).expect("its end");
+        let mut names: Vec<&str> = list
+            .split(item)
+            .skip(1)
+            .filter_map(|part| part.split(['<', '\'']).next())
+            .collect();
+        names.sort_unstable();
+        names.join("\u{1e}")
+    };
+    let mechanisms = list("<mechanisms", "</mechanisms>", "<mechanism>");
+    let hashed = match features.contains("<sasl-channel-binding") {
+        true => [
+            mechanisms,
+            list("<sasl-channel-binding", "</sasl-channel-binding>", "type='"),
+        ]
+        .join("\u{1f}"),
+        false => mechanisms,
+    };
+    STANDARD.encode(Sha1::digest(hashed))
+}
+
+#[test]
+fn a06_a_changed_offer_of_mechanisms_or_bindings_shows_in_the_challenge() {
+    for bindings in [bindings(), ChannelBindings::default()] {
+        let mut bench = Bench::new(Transport::Encrypted(bindings));
+        let features = bench.say(HEADER);
+        bench.say(&auth("SCRAM-SHA-1", "n,,n=user,r=abc"));
+        let challenge = challenge(&bench.answer(|stream| stream.credentials(Some(keys()))));
+        let (_, hash) = challenge.split_once(",h=").expect("XEP-0474's attribute");
+        assert_eq!(hash, protection(&features));
+        for less in [
+            "<mechanism>SCRAM-SHA-512</mechanism>",
+            "<channel-binding type='tls-exporter'/>",
+        ] {
+            let changed = features.replace(less, "");
+            assert_eq!(hash == protection(&changed), changed == features, "{less}");
+        }
+    }
+}
+
+#[test]
+fn a06_the_hash_cannot_be_taken_out_of_the_challenge() {
+    let mut bench = Bench::encrypted();
+    bench.say(&auth("SCRAM-SHA-1", "n,,n=user,r=abc"));
+    let first = challenge(&bench.answer(|stream| stream.credentials(Some(keys()))));
+    let (nonce, _) = first.split_once(',').expect("attributes");
+    let without_proof = format!("c=biws,{nonce}");
+    let shown = first.split_once(",h=").expect("XEP-0474's attribute").0;
+    let proof = proof(&keys(), format!("n=user,r=abc,{shown},{without_proof}").as_bytes());
+    let output = bench.say(&response(&format!("{without_proof},p={proof}")));
+    assert_eq!(output, failure(Failure::NotAuthorized));
 }
 
 #[test]
@@ -308,6 +369,8 @@ fn a08_no_order_of_elements_without_a_proof_gets_past_authentication() {
         "<iq type='get' id='x'><query xmlns='jabber:iq:roster'/></iq>".to_owned(),
         STARTTLS.to_owned(),
         HEADER.replace("<?xml version='1.0'?>", ""),
+        super::sasl2::authenticate("PLAIN", "\0juliet\0wrong", "<bind xmlns='urn:xmpp:bind:0'/>"),
+        super::sasl2::response("\0juliet\0wrong"),
     ];
     let allowed = |event: &str| {
         let (name, _) = event.split_once(' ').unwrap_or((event, ""));

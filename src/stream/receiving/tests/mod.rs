@@ -3,6 +3,8 @@
 mod authentication;
 mod opening;
 mod random;
+mod registration;
+mod sasl2;
 mod session;
 
 use super::*;
@@ -90,12 +92,19 @@ fn short(event: &Event) -> String {
         Event::StartTls => "StartTls".to_owned(),
         Event::Credentials { user, hash } => format!("Credentials {} {hash:?}", user.as_str()),
         Event::CheckPassword { user, password } => format!("CheckPassword {} {}", user.as_str(), password.as_str()),
+        Event::CheckInvitation { token } => format!("CheckInvitation {}", token.as_str()),
+        Event::Register { token, user, password } => {
+            format!("Register {} {} {}", token.as_str(), user.as_str(), password.as_str())
+        }
         Event::Authenticated { account, mechanism } => format!("Authenticated {account} {mechanism}"),
         Event::AuthenticationFailed { user, failure } => {
             let user = user.as_ref().map_or("-", |user| user.as_str());
             format!("AuthenticationFailed {user} {}", failure.name())
         }
-        Event::Bind { resource } => format!("Bind {}", resource.as_deref().unwrap_or("-")),
+        Event::Bind { resource, client } => {
+            let client = client.as_ref().map_or(String::new(), |client| format!(" {client}"));
+            format!("Bind {}{client}", resource.as_deref().unwrap_or("-"))
+        }
         Event::Frame(frame) => format!("Frame {}", frame.name()),
         Event::Closed(None) => "Closed".to_owned(),
         Event::Closed(Some(error)) => format!("Closed {}", error.condition.name()),

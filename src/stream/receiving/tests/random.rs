@@ -24,11 +24,16 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         plain("\0juliet\0secret"),
         auth("SCRAM-SHA-256", "n,,n=juliet,r=abc"),
         response("c=biws,r=abc,p=AAAA"),
+        sasl2::authenticate("PLAIN", "\0juliet\0secret", ""),
+        sasl2::authenticate("PLAIN", "\0juliet\0secret", "<bind xmlns='urn:xmpp:bind:0'/>"),
         "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>".to_owned(),
         "<message><body>hi</body></message>".to_owned(),
         "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>".to_owned(),
         " ".to_owned(),
         "<stream:error/>".to_owned(),
+        "<iq type='set' id='p'><preauth xmlns='urn:xmpp:pars:0' token='x'/></iq>".to_owned(),
+        "<iq type='set' id='r'><query xmlns='jabber:iq:register'><username>a</username><password>b</password></query></iq>"
+            .to_owned(),
     ])
     .prop_map(String::into_bytes);
     let broken =
@@ -104,6 +109,8 @@ impl Witness {
                 self.authenticated = true;
             }
             Event::AuthenticationFailed { .. } => assert!(self.encrypted && !self.authenticated),
+            Event::CheckInvitation { .. } => assert!(self.encrypted && !self.authenticated),
+            Event::Register { .. } => panic!("nobody was invited"),
             Event::Bind { .. } => {
                 assert!(self.authenticated);
                 self.asked_bind = true;

@@ -12,6 +12,7 @@ fn jid() -> FullJid {
 fn after_authentication_binding_is_offered_with_what_the_server_adds() {
     let options = Options {
         features: vec![Bytes::from_static(b"<ver xmlns='urn:xmpp:features:rosterver'/>")],
+        idle_time: Some(std::time::Duration::from_secs(300)),
         ..Options::new(BareJid::new("mon.example").expect("a domain"))
     };
     let mut bench = Bench::with(options, Transport::Encrypted(ChannelBindings::default()));
@@ -25,7 +26,9 @@ fn after_authentication_binding_is_offered_with_what_the_server_adds() {
     assert!(output.ends_with(
         "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><required/></bind>\
          <session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>\
-         <ver xmlns='urn:xmpp:features:rosterver'/></stream:features>"
+         <ver xmlns='urn:xmpp:features:rosterver'/>\
+         <limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>262144</max-bytes><idle-seconds>300</idle-seconds></limits>\
+         </stream:features>"
     ));
 }
 

@@ -1,6 +1,7 @@
 //! SCRAM against the vectors of RFC 5802 and RFC 7677, and against hostile clients.
 
 use super::*;
+use crate::stream::Mechanism;
 
 /// SaltedPassword: PBKDF2 of one block (RFC 5802 section 2.2).
 fn salted(hash: ScramHash, password: &str, salt: &[u8], iterations: u32) -> Vec<u8> {
@@ -106,6 +107,47 @@ fn the_rfcs_vectors_hold() {
         let (authenticated, message) = server.finish(client_final.as_bytes()).expect("the right proof");
         assert_eq!(message, server_final);
         assert_eq!(authenticated.account().as_str(), "user@mon.example");
+    }
+}
+
+#[test]
+fn a06_what_was_advertised_is_hashed_as_xep_0474_s_example() {
+    let plus = |channel_binding| Mechanism::Scram {
+        hash: ScramHash::Sha1,
+        channel_binding,
+    };
+    let advertised = advertised(&[plus(true), plus(false)], &bindings());
+    let offer = Offer {
+        domain: &domain(),
+        hash: ScramHash::Sha1,
+        channel_binding: false,
+        binding_offered: true,
+        bindings: &bindings(),
+    };
+    let first = ClientFirst::parse(b"n,,n=user,r=abc", &offer).expect("client-first");
+    let keys = keys(ScramHash::Sha1, "pencil", "QSXCR+Q6sek8bf92", 4096);
+    let (_, challenge) = first.protect(&advertised).challenge(keys, "def");
+    assert_eq!(
+        challenge,
+        "r=abcdef,s=QSXCR+Q6sek8bf92,i=4096,h=G6k/rBLDqgOhRRaCuuatSDFkJ08="
+    );
+}
+
+#[test]
+fn a09_proofs_are_compared_in_constant_time() {
+    // `Choice` is what comparisons in constant time yield, and only they: a comparison that stops early is a `bool`.
+    let compared: subtle::Choice = ScramHash::Sha256.proves(&[0; 32], b"messages", &[0; 32]);
+    assert!(!bool::from(compared));
+    let keys = keys(ScramHash::Sha256, "pencil", "c2FsdHNhbHQ=", 10);
+    let proof = STANDARD
+        .decode(proof(ScramHash::Sha256, "pencil", &keys, "messages"))
+        .expect("base64");
+    let proves = |proof: &[u8]| bool::from(ScramHash::Sha256.proves(&keys.stored_key, b"messages", proof));
+    assert!(proves(&proof));
+    for at in 0..proof.len() {
+        let mut wrong = proof.clone();
+        wrong[at] ^= 1;
+        assert!(!proves(&wrong), "byte {at}");
     }
 }
 
