@@ -17,6 +17,10 @@ pub enum Units {
     Errors,
     /// Seconds.
     Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Seconds since 1970, UTC.
+    UnixSeconds,
     /// Degrees Celsius.
     Celsius,
 }
@@ -32,6 +36,8 @@ impl Units {
             Units::Packets => Some("packets"),
             Units::Errors => Some("errors"),
             Units::Seconds => Some("seconds"),
+            Units::Milliseconds => Some("milliseconds"),
+            Units::UnixSeconds => Some("unix-seconds"),
             Units::Celsius => Some("celsius"),
         }
     }
@@ -114,7 +120,9 @@ const SPACE: &[Definition] = &[
     gauge("used", "Used", Units::Bytes),
     gauge("free", "Free", Units::Bytes),
     gauge("percent", "Used share", Units::Percent),
-    gauge("inodes-percent", "Inodes used", Units::Percent),
+    gauge("inodes", "Inodes", Units::None),
+    gauge("inodes-used", "Inodes used", Units::None),
+    gauge("inodes-percent", "Share of inodes used", Units::Percent),
 ];
 
 const TRAFFIC: &[Definition] = &[
@@ -125,6 +133,18 @@ const TRAFFIC: &[Definition] = &[
     counter("packets-received", "Packets received", Units::Packets),
     counter("packets-sent", "Packets sent", Units::Packets),
     counter("errors", "Errors", Units::Errors),
+    counter("errors-received", "Errors receiving", Units::Errors),
+    counter("errors-sent", "Errors sending", Units::Errors),
+];
+
+const DISK_IO: &[Definition] = &[
+    counter("read", "Read", Units::Bytes),
+    counter("written", "Written", Units::Bytes),
+    counter("reads", "Reads", Units::None),
+    counter("writes", "Writes", Units::None),
+    gauge("read-rate", "Reading", Units::BytesPerSecond),
+    gauge("write-rate", "Writing", Units::BytesPerSecond),
+    gauge("busy", "Busy", Units::Percent),
 ];
 
 /// Every group, in the order in which they are listed.
@@ -140,8 +160,18 @@ pub const GROUPS: &[Group] = &[
             gauge("usage", "Usage", Units::Percent),
             gauge("load-per-core", "Load per core, 5 minutes", Units::None),
             gauge("cores", "Cores", Units::None),
+            gauge("user", "Programs", Units::Percent),
+            gauge("system", "Kernel", Units::Percent),
+            gauge("iowait", "Waiting for disks", Units::Percent),
+            gauge("steal", "Taken by the hypervisor", Units::Percent),
         ],
-        members: &[gauge("usage", "Usage", Units::Percent)],
+        members: &[
+            gauge("usage", "Usage", Units::Percent),
+            gauge("user", "Programs", Units::Percent),
+            gauge("system", "Kernel", Units::Percent),
+            gauge("iowait", "Waiting for disks", Units::Percent),
+            gauge("steal", "Taken by the hypervisor", Units::Percent),
+        ],
     },
     Group {
         node: "memory",
@@ -153,6 +183,9 @@ pub const GROUPS: &[Group] = &[
             gauge("available", "Available", Units::Bytes),
             gauge("percent", "Used share", Units::Percent),
             gauge("available-percent", "Available share", Units::Percent),
+            gauge("free", "Free", Units::Bytes),
+            gauge("cached", "Cached files", Units::Bytes),
+            gauge("buffers", "Buffers", Units::Bytes),
         ],
         members: &[],
     },
@@ -168,11 +201,36 @@ pub const GROUPS: &[Group] = &[
         members: &[],
     },
     Group {
+        node: "pressure",
+        title: "Pressure",
+        member_title: "Pressure:",
+        statistics: &[
+            gauge("cpu", "Waiting for CPU, 1 minute", Units::Percent),
+            gauge("memory", "Waiting for memory, 1 minute", Units::Percent),
+            gauge("io", "Waiting for disks, 1 minute", Units::Percent),
+        ],
+        members: &[
+            gauge("some-10", "Some tasks waited, 10 seconds", Units::Percent),
+            gauge("some-60", "Some tasks waited, 1 minute", Units::Percent),
+            gauge("some-300", "Some tasks waited, 5 minutes", Units::Percent),
+            gauge("full-10", "All tasks waited, 10 seconds", Units::Percent),
+            gauge("full-60", "All tasks waited, 1 minute", Units::Percent),
+            gauge("full-300", "All tasks waited, 5 minutes", Units::Percent),
+        ],
+    },
+    Group {
         node: "disk",
         title: "Disks",
         member_title: "Disk",
         statistics: SPACE,
         members: SPACE,
+    },
+    Group {
+        node: "io",
+        title: "Disk I/O",
+        member_title: "Disk I/O",
+        statistics: DISK_IO,
+        members: DISK_IO,
     },
     Group {
         node: "network",
@@ -199,14 +257,48 @@ pub const GROUPS: &[Group] = &[
             gauge("count", "Processes", Units::None),
             gauge("threads", "Threads", Units::None),
             gauge("running", "Running", Units::None),
+            gauge("zombies", "Zombies", Units::None),
+            gauge("top-cpu", "Most CPU of one, share of a core", Units::None),
+            gauge("top-memory", "Most memory of one", Units::Bytes),
         ],
+        members: &[],
+    },
+    Group {
+        node: "files",
+        title: "Open Files",
+        member_title: "",
+        statistics: &[
+            gauge("open", "Open", Units::None),
+            gauge("max", "At most", Units::None),
+            gauge("percent", "Share", Units::Percent),
+        ],
+        members: &[],
+    },
+    Group {
+        node: "logins",
+        title: "Logins",
+        member_title: "",
+        statistics: &[
+            gauge("users", "Users logged in", Units::None),
+            gauge("sessions", "Sessions", Units::None),
+        ],
+        members: &[],
+    },
+    Group {
+        node: "units",
+        title: "Systemd Units",
+        member_title: "",
+        statistics: &[gauge("failed", "Failed", Units::None)],
         members: &[],
     },
     Group {
         node: "uptime",
         title: "Uptime",
         member_title: "",
-        statistics: &[gauge("uptime", "Uptime", Units::Seconds)],
+        statistics: &[
+            gauge("uptime", "Uptime", Units::Seconds),
+            gauge("boot-time", "Booted", Units::UnixSeconds),
+        ],
         members: &[],
     },
     Group {
@@ -218,6 +310,43 @@ pub const GROUPS: &[Group] = &[
             gauge("accounts", "Accounts", Units::None),
             gauge("uptime", "Uptime", Units::Seconds),
             gauge("memory", "Memory", Units::Bytes),
+            counter("stanzas", "Stanzas routed", Units::None),
+            gauge("queue-stanzas", "Stanzas waiting to be sent", Units::None),
+            gauge("queue-bytes", "Bytes waiting to be sent", Units::Bytes),
+            gauge("store-size", "Store", Units::Bytes),
+            counter("logins-refused", "Logins refused", Units::None),
+        ],
+        members: &[],
+    },
+    Group {
+        node: "check",
+        title: "Checks",
+        member_title: "Check",
+        statistics: &[
+            gauge("count", "Checks", Units::None),
+            gauge("failing", "Not well", Units::None),
+        ],
+        members: &[
+            gauge("state", "State: 0 well, 1 warning, 2 critical", Units::None),
+            gauge("time", "Time taken", Units::Milliseconds),
+            gauge("status", "Status or exit code", Units::None),
+            gauge("age", "Since the last heartbeat", Units::Seconds),
+        ],
+    },
+    Group {
+        node: "certificate",
+        title: "Certificates",
+        member_title: "Certificate",
+        statistics: &[gauge("days-left", "Days left, least", Units::None)],
+        members: &[gauge("days-left", "Days left", Units::None)],
+    },
+    Group {
+        node: "collector",
+        title: "Collector",
+        member_title: "",
+        statistics: &[
+            gauge("sample-cpu", "CPU time of a sample", Units::Milliseconds),
+            gauge("scan-cpu", "CPU time of a scan of processes", Units::Milliseconds),
         ],
         members: &[],
     },

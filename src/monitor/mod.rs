@@ -6,21 +6,24 @@
 
 mod alert;
 mod catalogue;
-mod disk;
 mod memory;
 mod processes;
+mod readings;
 mod registry;
 pub mod rule;
 mod rules;
 mod sample;
 mod snapshot;
+mod stopwatch;
 
 pub use alert::{Alert, Alerts, Change, Event, Severity};
 pub use catalogue::{Definition, GROUPS, Group, Kind, Units, group};
 pub use memory::Memory;
-pub use processes::{Process, Processes};
+pub use processes::{Order, Process, Processes, SCAN_INTERVAL};
+pub use readings::{Reading, Readings};
 pub use registry::Registry;
 pub use rule::{Direction, Rule};
 pub use rules::default_rules;
 pub use sample::{Counters, Sampler, boot_id, operating_system};
 pub use snapshot::{Extremes, Node, Snapshot, Statistic, age};
+pub use stopwatch::Stopwatch;

@@ -33,8 +33,9 @@ pub struct Rule {
     pub clear: f64,
     /// How long the level must be exceeded without a break.
     pub hold: Duration,
-    /// What the presence status and the messages say, with `{value}` and `{name}` (of the group's member) replaced, and
-    /// `{NODE#VALUE}` by another statistic: `load {cpu#5-min} on {cpu#cores} cores`.
+    /// What the presence status and the messages say, with `{value}`, `{name}` (of the group's member) and `{detail}`
+    /// (why a check fails, which units have failed) replaced, and `{NODE#VALUE}` by another statistic: `load {cpu#5-min}
+    /// on {cpu#cores} cores`.
     pub message: String,
 }
 
@@ -145,6 +146,7 @@ impl Rule {
     fn placeholder(&self, name: &str, snapshot: &Snapshot, node: &Node) -> String {
         let statistic = match name {
             "name" => return node.member().to_owned(),
+            "detail" => return node.detail.clone().unwrap_or_else(|| "n/a".to_owned()),
             "value" => node.statistic(self.value_name()),
             _ => name
                 .split_once('#')

@@ -1,6 +1,7 @@
 //! All statistics at one time.
 
 use super::catalogue::{Definition, Kind, Units};
+use chrono::DateTime;
 use std::time::SystemTime;
 
 /// Least, greatest and mean value since the last reset, or since the program started.
@@ -62,6 +63,9 @@ impl Definition {
             Units::Bytes => bytes(value),
             Units::BytesPerSecond => format!("{}/s", bytes(value)),
             Units::Seconds => age(value),
+            Units::Milliseconds if value < 10.0 => format!("{value:.1} ms"),
+            Units::Milliseconds => format!("{value:.0} ms"),
+            Units::UnixSeconds => moment(value),
             Units::Celsius => format!("{value:.0} °C"),
             Units::None if self.kind == Kind::Gauge && value.fract() != 0.0 => format!("{value:.2}"),
             Units::None | Units::Packets | Units::Errors => number(value),
@@ -90,6 +94,15 @@ fn bytes(value: f64) -> String {
     }
 }
 
+/// Seconds since 1970 as date and time, UTC.
+fn moment(seconds: f64) -> String {
+    let moment = DateTime::from_timestamp(seconds as i64, 0);
+    moment.map_or_else(
+        || number(seconds),
+        |moment| moment.format("%Y-%m-%d %H:%M UTC").to_string(),
+    )
+}
+
 /// A span of seconds in its two greatest units: `3 d 4 h`, `12 min`.
 pub fn age(seconds: f64) -> String {
     let seconds = seconds.max(0.0) as u64;
@@ -113,6 +126,8 @@ pub struct Node {
     pub title: String,
     /// Its values, in the catalogue's order; what could not be read is not there.
     pub statistics: Vec<Statistic>,
+    /// What they mean, for people: why a check fails, which units have failed.
+    pub detail: Option<String>,
 }
 
 impl Node {
@@ -196,6 +211,7 @@ pub(crate) mod tests {
                     id: (*id).to_owned(),
                     title: member.map_or(group.title.to_owned(), |member| [group.member_title, member].join(" ")),
                     statistics: vec![statistic],
+                    detail: None,
                 }),
             }
         }
@@ -226,6 +242,8 @@ pub(crate) mod tests {
         ] {
             assert_eq!(number(value), wire);
         }
+        assert_eq!(moment(1_000_000_000.0), "2001-09-09 01:46 UTC");
+        assert_eq!(moment(1e300), number(1e300));
         assert_eq!(bytes(4.5 * 1024.0 * 1024.0 * 1024.0), "4.5 GiB");
         assert_eq!((age(59.0), age(3_660.0)), ("59 s".into(), "1 h 1 min".into()));
         assert_eq!((age(86_400.0 * 3.0), age(90_000.0)), ("3 d".into(), "1 d 1 h".into()));

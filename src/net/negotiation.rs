@@ -273,6 +273,7 @@ impl Negotiation {
     }
 
     fn guessed(&self, user: Option<&str>) {
+        self.shared.router.counts().login_refused();
         if self.permit.failed(Instant::now()) {
             warn!(peer = %self.peer, ?user, "too many failed logins: address refused for a while");
         }

@@ -18,6 +18,7 @@ mod change;
 mod clauses;
 mod commands;
 mod context;
+mod counts;
 mod delivery;
 mod introductions;
 mod iq;
@@ -42,6 +43,7 @@ mod vouched;
 pub use blocking::{BlockList, payload as block_payload};
 pub use commands::{Executor, Later, ServerCommands, Work};
 pub use context::Context;
+pub use counts::Counts;
 pub use delivery::has_body;
 pub use introductions::{Grouping, Introductions};
 pub use module::{Addressee, Iq, IqRoute, Module, Status, Xep};
@@ -184,6 +186,7 @@ impl Router {
             return Err(Violation::InvalidFrom);
         }
         let shared = &*self.shared;
+        shared.counts.stanza();
         match Stanza::new(frame.clone()) {
             Ok(stanza) if stanza.kind == Kind::Iq => iq::route(shared, session, &stanza),
             Ok(stanza) => {
@@ -253,6 +256,11 @@ impl Router {
     /// All bound sessions, for the operator's status.
     pub fn sessions(&self) -> Vec<Arc<Session>> {
         self.shared.sessions.all()
+    }
+
+    /// What has happened since the start.
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
     }
 
     /// What the bare JID of an account lists, gathered from the modules.

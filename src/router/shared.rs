@@ -7,7 +7,7 @@ use super::queries::Queries;
 use super::rosters::Rosters;
 use super::sender::Sender;
 use super::sessions::Sessions;
-use super::{Addressee, Context, Module, Options, Session, locked};
+use super::{Addressee, Context, Counts, Module, Options, Session, locked};
 use crate::stanza::{Condition, Kind, Role, Stanza, StanzaError};
 use crate::store::Store;
 use crate::xml::{CLIENT, Element, Rope, Writer};
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     pub introductions: Mutex<Arc<Introductions>>,
     /// Sessions whose presence is told late.
     pub late: Mutex<HashMap<FullJid, Arc<Session>>>,
+    pub counts: Counts,
     routes: HashMap<RouteKey<'static>, usize>,
     now: Mutex<Instant>,
 }
@@ -49,6 +50,7 @@ impl Shared {
             commands: OnceLock::new(),
             introductions: Mutex::default(),
             late: Mutex::default(),
+            counts: Counts::default(),
             now: Mutex::new(Instant::now()),
         }
     }

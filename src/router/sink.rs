@@ -183,6 +183,12 @@ impl Sink {
         waits
     }
 
+    /// Stanzas that wait, and the bytes of those that are no backlog.
+    pub fn waiting(&self) -> (usize, usize) {
+        let queue = self.lock();
+        (queue.entries.len(), queue.bytes)
+    }
+
     /// The reason to close, if any.
     pub fn closing(&self) -> Option<Closing> {
         self.lock().closing

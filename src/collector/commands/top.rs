@@ -1,7 +1,9 @@
 //! `top`: the processes that use most. For operators: names of processes are not everybody's.
 
-use crate::monitor::{Process, Processes};
+use super::FORM_TYPE;
+use crate::monitor::{Order, Process, Processes};
 use crate::service::command::{Command, Request, Step};
+use crate::service::form::{Field, FieldKind, Form};
 use crate::service::report::{Report, Table};
 use crate::stanza::{Condition, Role, StanzaError};
 use std::sync::Arc;
@@ -30,6 +32,10 @@ impl Command for Top {
         "Show processes"
     }
 
+    fn usage(&self) -> &str {
+        "[cpu|memory]"
+    }
+
     fn help(&self) -> &str {
         "the processes that use most CPU and memory"
     }
@@ -38,12 +44,24 @@ impl Command for Top {
         Role::Operator
     }
 
-    fn step(&self, _request: &Request<'_>) -> Result<Step, StanzaError> {
+    fn parameters(&self) -> Form {
+        let order = Field::new(FieldKind::ListSingle, "order", "The heaviest in");
+        let order = order.choice("cpu", "CPU").choice("memory", "memory");
+        Form::new("Processes", "Choose what they are ordered by.")
+            .typed(FORM_TYPE)
+            .field(order)
+    }
+
+    fn step(&self, request: &Request<'_>) -> Result<Step, StanzaError> {
         let processes = self.processes.clone();
+        let order = match request.parameters.get("order") {
+            Some("memory") => Order::Memory,
+            _ => Order::Cpu,
+        };
         Ok(Step::Run(Box::pin(async move {
             // One scan at a time, and only that one takes a thread; who waited is given the same list.
             let mut processes = processes.lock_owned().await;
-            let list = tokio::task::spawn_blocking(move || processes.top(COUNT)).await;
+            let list = tokio::task::spawn_blocking(move || processes.top(order, COUNT)).await;
             list.map(|list| report(&list))
                 .map_err(|_| Condition::InternalServerError.into())
         })))

@@ -271,6 +271,7 @@ fn snapshot(changes: &[(&str, &str, f64)]) -> Snapshot {
                     format!("{} {member}", group.member_title)
                 }),
                 statistics: vec![statistic],
+                detail: None,
             }),
         }
     }

@@ -7,7 +7,7 @@ mod directory;
 mod sampling;
 
 use crate::collector::{self, Collector, Finished, Host, Output, Ticket, Work};
-use crate::monitor::{Memory, Processes, Rule, boot_id};
+use crate::monitor::{Memory, Processes, Readings, Rule, boot_id};
 use crate::router::{Closing, Router, Session, Sink};
 use crate::service::command::{Command, Job};
 use crate::service::report::Report;
@@ -70,11 +70,13 @@ impl Local {
         let (stop, stopping) = watch::channel(false);
         let epoch = before.as_ref().map_or_else(Instant::now, |kept| kept.epoch);
         let kept = before.and_then(|kept| kept.collector);
+        let readings = Readings::default();
         let place = Place {
             options,
             router,
             store,
-            processes: Arc::new(Mutex::new(Processes::default())),
+            processes: Arc::new(Mutex::new(Processes::new(readings.clone()))),
+            readings,
             epoch,
         };
         Local {
@@ -106,6 +108,7 @@ struct Place {
     router: Router,
     store: Store,
     processes: Arc<Mutex<Processes>>,
+    readings: Readings,
     epoch: Instant,
 }
 

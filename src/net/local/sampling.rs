@@ -1,24 +1,26 @@
 //! The thread that samples the host.
 
 use super::Place;
-use crate::monitor::{Counters, Memory, Registry, Sampler, Snapshot, boot_id};
+use crate::monitor::{Counters, Memory, Processes, Registry, SCAN_INTERVAL, Sampler, Snapshot, boot_id};
 use crate::router::Router;
 use crate::store::Store;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 /// Between the first two samples: what is a difference, such as the CPU's usage, needs two.
 const FIRST: Duration = Duration::from_millis(250);
 /// Resets that wait; more of them are one.
 const RESETS_MAX: usize = 4;
 
-/// The running thread; it ends when this goes.
+/// The running threads; they end when this goes.
 pub(super) struct Sampling {
     snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
     resets: SyncSender<()>,
+    /// Closed for the scanning thread to end.
+    _scanning: SyncSender<()>,
 }
 
 impl Sampling {
@@ -28,12 +30,19 @@ impl Sampling {
         let (resets, orders) = sync_channel(RESETS_MAX);
         let interval = place.options.interval;
         let counters = counters(place.router.clone(), place.store.clone());
-        thread::Builder::new()
-            .name("sampling".to_owned())
-            .spawn(move || sample(counters, memory, interval, &publish, &orders))
-            .inspect_err(|error| tracing::error!(%error, "no thread for sampling"))
-            .ok()?;
-        Some(Sampling { snapshots, resets })
+        let readings = place.readings.clone();
+        begin("sampling", move || {
+            let sampler = Sampler::new(counters, readings);
+            sample(sampler, memory, interval, &publish, &orders);
+        })?;
+        let (scanning, ended) = sync_channel(0);
+        let processes = place.processes.clone();
+        begin("scanning", move || scan(&processes, &ended))?;
+        Some(Sampling {
+            snapshots,
+            resets,
+            _scanning: scanning,
+        })
     }
 
     /// The next snapshot; `None` when the thread has ended. Cancel-safe.
@@ -53,26 +62,51 @@ impl Sampling {
     }
 }
 
+fn begin(name: &str, work: impl FnOnce() + Send + 'static) -> Option<()> {
+    let begun = thread::Builder::new().name(name.to_owned()).spawn(work);
+    begun
+        .map(drop)
+        .inspect_err(|error| tracing::error!(%error, name, "no thread"))
+        .ok()
+}
+
+/// Looks at the processes now and then, until the other side is closed.
+fn scan(processes: &Mutex<Processes>, ended: &Receiver<()>) {
+    loop {
+        processes.blocking_lock().refresh(SCAN_INTERVAL);
+        if let Err(RecvTimeoutError::Disconnected) = ended.recv_timeout(SCAN_INTERVAL) {
+            return;
+        }
+    }
+}
+
 /// The hub's own numbers.
 fn counters(router: Router, store: Store) -> Counters {
     Box::new(move || {
         let sessions = router.sessions();
         let people = sessions.iter().filter(|session| !session.answers_for_account()).count();
-        vec![
+        let waiting = sessions.iter().map(|session| session.sink().waiting());
+        let (stanzas, bytes) = waiting.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let mut own = vec![
             ("sessions", people as f64),
             ("accounts", store.accounts().list().len() as f64),
-        ]
+            ("stanzas", router.counts().stanzas() as f64),
+            ("queue-stanzas", stanzas as f64),
+            ("queue-bytes", bytes as f64),
+            ("logins-refused", router.counts().logins_refused() as f64),
+        ];
+        own.extend(store.disk_bytes().map(|bytes| ("store-size", bytes as f64)));
+        own
     })
 }
 
 fn sample(
-    counters: Counters,
+    mut sampler: Sampler,
     memory: Arc<dyn Memory>,
     interval: Duration,
     publish: &watch::Sender<Option<Arc<Snapshot>>>,
     orders: &Receiver<()>,
 ) {
-    let mut sampler = Sampler::new(counters);
     let mut registry = Registry::new(memory, boot_id());
     sampler.sample();
     thread::sleep(FIRST);

@@ -3,6 +3,8 @@
 //! Not sysinfo's list: that one stats every mount point, network file systems too, and one dead server would stop all
 //! sampling; and statvfs tells the inodes in the same call.
 
+use super::draft::Draft;
+use super::text;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -45,7 +47,7 @@ const SKIPPED: &[&str] = &[
 
 /// Bytes and inodes of a file system; what it does not count is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Space {
+struct Space {
     /// All bytes.
     pub total: f64,
     /// Bytes in use.
@@ -56,9 +58,22 @@ pub(super) struct Space {
     pub inodes: Option<(f64, f64)>,
 }
 
+pub(super) fn read(draft: &mut Draft) {
+    let mut all: Option<Space> = None;
+    for mount in mounts(&text("/proc/self/mounts")) {
+        if let Some(space) = space(&mount) {
+            space.put(|value, number| draft.put_member("disk", &mount, value, number));
+            all = Some(all.map_or(space, |all| all.plus(space)));
+        }
+    }
+    if let Some(all) = all {
+        all.put(|value, number| draft.put("disk", value, number));
+    }
+}
+
 /// The mount points worth watching in a mount table (proc_mounts(5)). A device that is mounted several times (bind mounts) counts once, at its
 /// shortest mount point; an overlay or a FUSE file system counts only as the root.
-pub(super) fn mounts(table: &str) -> Vec<String> {
+fn mounts(table: &str) -> Vec<String> {
     let mut entries: Vec<(String, String)> = table
         .lines()
         .filter_map(|line| {
@@ -105,7 +120,7 @@ fn unescape(field: &str) -> String {
 }
 
 /// Asks the kernel; `None` when the file system does not answer or has no size.
-pub(super) fn space(mount: &str) -> Option<Space> {
+fn space(mount: &str) -> Option<Space> {
     let stat = rustix::fs::statvfs(Path::new(mount)).ok()?;
     let block = stat.f_frsize as f64;
     let total = stat.f_blocks as f64 * block;
@@ -118,18 +133,28 @@ pub(super) fn space(mount: &str) -> Option<Space> {
 }
 
 impl Space {
+    fn put(&self, mut put: impl FnMut(&str, Option<f64>)) {
+        put("total", Some(self.total));
+        put("used", Some(self.used));
+        put("free", Some(self.free));
+        put("percent", Some(self.percent()));
+        put("inodes", self.inodes.map(|(total, _)| total));
+        put("inodes-used", self.inodes.map(|(_, used)| used));
+        put("inodes-percent", self.inodes_percent());
+    }
+
     /// Used share of what unprivileged processes may use, as df(1) has it.
-    pub(super) fn percent(&self) -> f64 {
+    fn percent(&self) -> f64 {
         100.0 * self.used / (self.used + self.free)
     }
 
     /// Used share of the inodes.
-    pub(super) fn inodes_percent(&self) -> Option<f64> {
+    fn inodes_percent(&self) -> Option<f64> {
         self.inodes.map(|(total, used)| 100.0 * used / total)
     }
 
     /// Two file systems as one.
-    pub(super) fn plus(self, other: Space) -> Space {
+    fn plus(self, other: Space) -> Space {
         let inodes = match (self.inodes, other.inodes) {
             (Some(a), Some(b)) => Some((a.0 + b.0, a.1 + b.1)),
             (one, None) | (None, one) => one,
