@@ -27,7 +27,9 @@ pub use audit::{Audit, Event, Line};
 pub use kept::Kept;
 pub use options::{Directory, Options, Parameter, RebootOptions, ShellCommand};
 pub use output::{Finished, Output, Ticket, Work};
+pub use run::{Bounds, Captured, Outcome, run as run_program};
 
+use crate::monitor::checks::Book;
 use crate::monitor::{Alerts, Memory, Processes, Rule, Snapshot};
 use crate::service::command::{Caller, Command};
 use crate::service::session::{self, Commands};
@@ -39,7 +41,6 @@ use board::Board;
 use jid::{BareJid, FullJid, Jid};
 use presence::Face;
 use reply::Reply;
-use run::Bounds;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub struct Host {
     pub memory: Arc<dyn Memory>,
     /// The scanner of processes; whoever holds it may block.
     pub processes: Arc<tokio::sync::Mutex<Processes>>,
+    /// The checks of services.
+    pub checks: Book,
     /// The id of this boot.
     pub boot_id: Option<String>,
     /// Commands that need more than this room has.

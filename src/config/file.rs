@@ -75,6 +75,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     rows::check(&settings.command).map_err(wrong)?;
     rows::check(&settings.group).map_err(wrong)?;
     rows::check(&settings.rule).map_err(wrong)?;
+    rows::check(&settings.check).map_err(wrong)?;
     settings
         .check()
         .map_err(|what| ConfigError(format!("{what} in {}", path.display())))?;

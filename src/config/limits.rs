@@ -160,6 +160,11 @@ section! {
         /// Programs that one account may start in a minute.
         command_per_minute: Limit<Count> = Limit::count(10),
 
+        /// Checks in all.
+        checks: Limit<Count<0>> = Limit::count(200),
+        /// Checks that look at once; the others wait for their turn.
+        checks_parallel: Limit<Count> = Limit::count(8),
+
         /// Space that must stay free where the data is; below it nothing new is written.
         free_disk: Limit<Size> = Limit::bytes(64 << 20),
     }

@@ -3,6 +3,7 @@
 //! A setting is defined once, in `settings`, `limits` or `rows`: key, type, default and meaning. From that come the
 //! parser (unknown keys refused, with their line), the defaults, and `watchpost config`.
 
+mod checks;
 mod document;
 mod file;
 #[cfg(any(test, fuzzing))]
@@ -110,6 +111,7 @@ impl Settings {
         self.rules = new.rules;
         self.command = new.command;
         self.rule = new.rule;
+        self.check = new.check;
     }
 
     /// What no single value shows to be wrong.
@@ -122,6 +124,12 @@ impl Settings {
         }
         for name in &self.roster.groups {
             groups::group(name).map_err(|error| format!("section [roster]: {error},"))?;
+        }
+        if self.check.len() > self.limits.checks.get() {
+            return Err(format!(
+                "there are {} checks, more than limits.checks",
+                self.check.len()
+            ));
         }
         match self.reboot.argv.is_empty() {
             true => Ok(()),
@@ -172,6 +180,20 @@ warning = 80.0
 clear = 70.0
 for = "1 min"
 message = "disk full"
+[[check]]
+name = "web"
+http = "https://mon.example/"
+status = [200, 204]
+keyword = "a \"word\""
+slow = "2s"
+ca = "/etc/ca.pem"
+every = "30s"
+timeout = "5s"
+failures = 3
+[[check]]
+name = "backup"
+heartbeat = "1 d"
+grace = "0s"
 "#;
 
     fn parse(text: &str) -> Settings {

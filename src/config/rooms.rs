@@ -6,7 +6,7 @@ use super::values::{Listen, Watchers};
 use crate::collector::{self, RebootOptions};
 use crate::monitor::{Rule, default_rules};
 use crate::net::certificates::{self, Files};
-use crate::net::{self, AdmissionLimits, Rate, Security, Times, local};
+use crate::net::{self, AdmissionLimits, Rate, Security, Times, checks, local};
 use crate::service::session;
 use crate::stream::{self, Mechanism};
 use crate::{roster, router, store, xml};
@@ -145,7 +145,17 @@ impl Settings {
             interval: self.collector.sample_interval.0,
             collector: self.collector_options(host),
             rules: self.all_rules(),
+            checks: self.checks_options(),
             commands: Vec::new(),
+        }
+    }
+
+    fn checks_options(&self) -> checks::Options {
+        checks::Options {
+            checks: self.check.iter().filter_map(|row| row.get_ref().to_check()).collect(),
+            parallel_max: self.limits.checks_parallel.get(),
+            systemctl: self.collector.systemctl.to_string_lossy().into_owned(),
+            ignored_units: self.collector.ignored_units.clone(),
         }
     }
 

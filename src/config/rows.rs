@@ -296,7 +296,11 @@ impl RuleRow {
     }
 }
 
-fn word(key: &str, text: &str) -> Result<(), String> {
+/// Checks that a text can be a name.
+///
+/// # Errors
+/// It cannot.
+pub fn word(key: &str, text: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     match !text.is_empty() && text.len() <= 64 && text.chars().all(allowed) {
         true => Ok(()),

@@ -1,5 +1,6 @@
 //! The whole configuration file: every section, every key, every default.
 
+use super::checks::CheckRow;
 use super::groups::GroupRow;
 use super::limits::Limits;
 use super::rows::{CommandRow, Rows, RuleRow};
@@ -51,6 +52,8 @@ section! {
         command: Rows<CommandRow> = Vec::new(),
         /// A rule of your own; one with the name of a built-in rule replaces it.
         rule: Rows<RuleRow> = Vec::new(),
+        /// A service that is looked at: each is a statistic, check/NAME, with rules of its own or the built-in ones.
+        check: Rows<CheckRow> = Vec::new(),
     }
 }
 
@@ -133,6 +136,10 @@ section! {
         chat_alerts: Vec<Role> = vec![Role::Admin],
         /// How often the host is looked at.
         sample_interval: Time<1_000> = Time::secs(5),
+        /// The program that knows the states of systemd units.
+        systemctl: PathBuf = PathBuf::from("/usr/bin/systemctl"),
+        /// Failed units that nobody wants to hear of, such as ["fwupd-refresh.service", "run-*.mount"].
+        ignored_units: Vec<String> = Vec::new(),
     }
 }
 

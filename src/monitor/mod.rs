@@ -6,6 +6,7 @@
 
 mod alert;
 mod catalogue;
+pub mod checks;
 mod memory;
 mod processes;
 mod readings;

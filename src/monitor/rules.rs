@@ -46,6 +46,20 @@ pub fn default_rules() -> Vec<Rule> {
             (85.0, 95.0, 80.0),
             "disk {name} {value} of inodes used",
         ),
+        above("check", "check/*#state", (1.0, 2.0, 0.0), "{name}: {detail}"),
+        Rule {
+            direction: Direction::Below,
+            ..above("certificate", "certificate/*#days-left", (14.0, 3.0, 15.0), "{detail}")
+        },
+        Rule {
+            critical: None,
+            ..above(
+                "failed-units",
+                "units#failed",
+                (1.0, 1.0, 0.0),
+                "{value} units have failed: {detail}",
+            )
+        },
     ]
 }
 

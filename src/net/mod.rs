@@ -7,6 +7,7 @@
 mod admission;
 mod bucket;
 pub mod certificates;
+pub mod checks;
 mod connection;
 mod listener;
 pub mod local;

@@ -32,6 +32,7 @@ const AT_ONCE: [&str; 9] = [
     "rules",
     "command",
     "rule",
+    "check",
 ];
 
 /// The running appliance, as its operator sees it.

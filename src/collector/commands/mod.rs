@@ -1,6 +1,8 @@
 //! The collector's commands, one file each; each is an ad-hoc command and a word of the chat.
 
 mod alerts;
+mod checks;
+mod heartbeat;
 mod reboot;
 mod shell;
 mod statistics;
@@ -15,6 +17,7 @@ use super::{Host, Options};
 use crate::service::command::Command;
 use crate::stanza::{Condition, StanzaError, ns};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// The `FORM_TYPE` of our forms.
 const FORM_TYPE: &str = ns::CODEBITS;
@@ -27,6 +30,17 @@ pub(super) fn all(options: &Options, board: &Arc<Board>, audit: &Audit, host: &H
         Arc::new(top::Top::new(host.processes.clone())),
         Arc::new(stats_reset::StatsReset::new(board.clone())),
     ];
+    if !host.checks.list(SystemTime::now()).is_empty() {
+        list.push(Arc::new(checks::Checks::new(host.checks.clone())));
+    }
+    if host
+        .checks
+        .list(SystemTime::now())
+        .iter()
+        .any(|check| check.is_heartbeat)
+    {
+        list.push(Arc::new(heartbeat::Heartbeat::new(host.checks.clone())));
+    }
     if let Some(reboot) = &options.reboot {
         list.push(Arc::new(reboot::Reboot::new(
             options,

@@ -33,7 +33,7 @@ const LINES_MAX: usize = 1_500;
 
 /// Bounds on one run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub struct Bounds {
     /// Until SIGTERM.
     pub time_max: Duration,
     /// Bytes kept of each of stdout and stderr, as they will be escaped.
@@ -52,7 +52,7 @@ impl Bounds {
 
 /// One captured stream, fit for XML.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Captured {
+pub struct Captured {
     /// Lossy UTF-8, control characters replaced.
     pub text: String,
     /// Whether there was more.
@@ -61,7 +61,7 @@ pub(super) struct Captured {
 
 /// How a run ended.
 #[derive(Clone, Debug)]
-pub(super) struct Outcome {
+pub struct Outcome {
     /// What the kernel says; `None` when the program could not even be reaped.
     pub status: Option<ExitStatus>,
     /// Whether the time limit ended it.
@@ -76,12 +76,12 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// Whether it did what it was to do.
-    pub(super) fn is_success(&self) -> bool {
+    pub fn is_success(&self) -> bool {
         !self.timed_out && self.status.is_some_and(|status| status.success())
     }
 
     /// `0`, `signal 9`, `timed out`.
-    pub(super) fn status_text(&self) -> String {
+    pub fn status_text(&self) -> String {
         match self.status {
             _ if self.timed_out => "timed out".to_owned(),
             None => "unknown".to_owned(),
@@ -120,7 +120,7 @@ pub(super) fn check_program(program: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// When it cannot be started.
-pub(super) async fn run(argv: &[String], bounds: Bounds) -> io::Result<Outcome> {
+pub async fn run(argv: &[String], bounds: Bounds) -> io::Result<Outcome> {
     let (program, arguments) = argv
         .split_first()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program"))?;

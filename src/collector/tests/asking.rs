@@ -259,3 +259,30 @@ fn answers_to_our_own_requests_are_never_answered() {
         assert!(bench.send("mon.example", iq.build()).is_empty());
     }
 }
+
+#[test]
+fn a_heartbeat_comes_by_chat_or_by_form_from_operators() {
+    let mut bench = Bench::new(|_| {}).online();
+    let op = "op@mon.example/desk";
+    assert_eq!(bench.say(op, "checks"), ["backup: OK none has come yet"]);
+    assert_eq!(
+        bench.say(op, "heartbeat backup failed"),
+        ["'backup' has come, and has failed."]
+    );
+    assert_eq!(
+        bench.say(op, "checks"),
+        ["backup: critical failed 0 s ago: the job said so"]
+    );
+    let done = bench
+        .run(op, "node='heartbeat'", &[("name", "backup")])
+        .expect("completed");
+    assert_eq!(done.attr("status"), Some("completed"));
+    assert_eq!(bench.say(op, "checks"), ["backup: OK came 0 s ago"]);
+    let question = bench.say(op, "heartbeat").join("");
+    assert!(question.contains("backup"), "{question}");
+    assert_eq!(bench.say(op, "backup ok"), ["'backup' has come."]);
+    let unknown = bench.run(op, "node='heartbeat'", &[("name", "dinner")]);
+    assert_eq!(unknown, Err("bad-request bad-payload".to_owned()));
+    let viewer = bench.run("viewer@mon.example/x", "node='heartbeat'", &[("name", "backup")]);
+    assert_eq!(viewer, Err("forbidden".to_owned()));
+}

@@ -96,9 +96,17 @@ fn m01_the_list_holds_what_the_requester_may_run() {
     };
     assert_eq!(
         list(&mut bench, OP),
-        ["statistics", "alerts", "top", "stats-reset", "shell"]
+        [
+            "statistics",
+            "alerts",
+            "top",
+            "stats-reset",
+            "checks",
+            "heartbeat",
+            "shell"
+        ]
     );
-    assert_eq!(list(&mut bench, "viewer@mon.example/x"), ["statistics"]);
+    assert_eq!(list(&mut bench, "viewer@mon.example/x"), ["statistics", "checks"]);
     let info = |node: &str| format!("<query xmlns='{}' node='{node}'/>", ns::DISCO_INFO);
     let command = bench.get(OP, FULL, &info("shell")).expect("info");
     assert!(
@@ -415,6 +423,7 @@ fn an_ordered_reboot_outlives_a_change_of_the_settings() {
         let host = Host {
             directory: before.people.clone(),
             memory: before.memory.clone(),
+            checks: book(Arc::default()),
             processes: Arc::default(),
             boot_id: None,
             commands: Vec::new(),

@@ -5,6 +5,7 @@ mod commanding;
 mod telling;
 
 use super::*;
+use crate::monitor::checks::{Check, Heartbeat, What};
 use crate::monitor::{Node, Snapshot, Statistic, default_rules, group};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -89,6 +90,7 @@ impl Bench {
             directory: people.clone(),
             memory: memory.clone(),
             processes: Arc::default(),
+            checks: book(memory.clone()),
             boot_id: Some(boot_id.to_owned()),
             commands: Vec::new(),
             account_features: vec!["http://jabber.org/protocol/pubsub#publish".to_owned()],
@@ -232,6 +234,22 @@ fn texts(stanzas: &[Element]) -> Vec<String> {
 fn status(presence: &Element) -> (Option<String>, String) {
     let text = |name: &str| presence.get_child(name, CLIENT).map(Element::text);
     (text("show"), text("status").unwrap_or_default())
+}
+
+/// A book with one heartbeat, that must come daily.
+fn book(memory: Arc<Notebook>) -> Book {
+    let backup = Check {
+        name: "backup".to_owned(),
+        what: What::Heartbeat(Heartbeat {
+            every: Duration::from_secs(86_400),
+            grace: Duration::ZERO,
+        }),
+        interval: Duration::from_secs(60),
+        timeout: Duration::from_secs(10),
+        failures: 1,
+    };
+    let now = (Duration::ZERO, SystemTime::now());
+    Book::new(vec![backup], Default::default(), Default::default(), memory, now)
 }
 
 /// A calm host, with some values changed.

@@ -199,6 +199,14 @@ fn time(timestamp: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(timestamp).unwrap_or(0))
 }
 
+/// The certificates of a file of authorities.
+///
+/// # Errors
+/// It cannot be read, or holds none.
+pub fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    pem::certificates(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

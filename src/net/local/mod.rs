@@ -6,7 +6,9 @@
 mod directory;
 mod sampling;
 
+use super::checks;
 use crate::collector::{self, Collector, Finished, Host, Output, Ticket, Work};
+use crate::monitor::checks::{self as book, Book};
 use crate::monitor::{Memory, Processes, Readings, Rule, boot_id};
 use crate::router::{Closing, Router, Session, Sink};
 use crate::service::command::{Command, Job};
@@ -20,7 +22,7 @@ use sampling::Sampling;
 use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Mutex, watch};
 use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -45,6 +47,8 @@ pub struct Options {
     pub collector: collector::Options,
     /// The rules.
     pub rules: Vec<Rule>,
+    /// The checks of services.
+    pub checks: checks::Options,
     /// Commands that need more than the collector has.
     pub commands: Vec<Arc<dyn Command>>,
 }
@@ -53,7 +57,18 @@ pub struct Options {
 pub struct Local {
     stop: watch::Sender<bool>,
     task: JoinHandle<Option<collector::Kept>>,
+    looking: AbortOnDrop,
+    book: Book,
     epoch: Instant,
+}
+
+/// A task that ends with its handle.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What a collector that was shut down leaves to the next.
@@ -61,6 +76,7 @@ pub struct Kept {
     /// What its times are counted from.
     epoch: Instant,
     collector: Option<collector::Kept>,
+    checks: book::Kept,
 }
 
 impl Local {
@@ -69,19 +85,26 @@ impl Local {
     pub fn start(options: Options, router: Router, store: Store, before: Option<Kept>) -> Local {
         let (stop, stopping) = watch::channel(false);
         let epoch = before.as_ref().map_or_else(Instant::now, |kept| kept.epoch);
-        let kept = before.and_then(|kept| kept.collector);
+        let (kept, checks) = before.map_or_else(Default::default, |kept| (kept.collector, kept.checks));
         let readings = Readings::default();
+        let memory = Arc::new(Records::new(store.clone(), &options.account));
+        let times = (epoch.elapsed(), SystemTime::now());
+        let book = Book::new(options.checks.checks.clone(), checks, readings.clone(), memory, times);
+        let looking = checks::watch(options.checks.clone(), book.clone(), readings.clone(), epoch);
         let place = Place {
             options,
             router,
             store,
             processes: Arc::new(Mutex::new(Processes::new(readings.clone()))),
             readings,
+            book: book.clone(),
             epoch,
         };
         Local {
             stop,
             task: tokio::spawn(keep_running(place, stopping, kept)),
+            looking: AbortOnDrop(tokio::spawn(looking)),
+            book,
             epoch,
         }
     }
@@ -94,9 +117,11 @@ impl Local {
             tracing::error!(%error, "the collector ended badly");
             None
         });
+        drop(self.looking);
         Kept {
             epoch: self.epoch,
             collector,
+            checks: self.book.kept(),
         }
     }
 }
@@ -109,6 +134,7 @@ struct Place {
     store: Store,
     processes: Arc<Mutex<Processes>>,
     readings: Readings,
+    book: Book,
     epoch: Instant,
 }
 
@@ -169,6 +195,7 @@ async fn run(
         directory: Arc::new(Accounts::new(place.store.clone(), account)),
         memory,
         processes: place.processes.clone(),
+        checks: place.book.clone(),
         boot_id: boot_id(),
         commands: place.options.commands.clone(),
         account_features: place.router.account_features().into_iter().map(str::to_owned).collect(),

@@ -45,6 +45,7 @@ impl Hub {
             interval: Duration::from_secs(1),
             collector,
             rules: Vec::new(),
+            checks: checks::Options::default(),
             commands: Vec::new(),
         };
         let local = Local::start(options, router.clone(), store.clone(), None);
