@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 const CERTIFICATE_DAYS_MIN: i64 = 14;
 
 /// What takes effect while it runs.
-const AT_ONCE: [&str; 9] = [
+const AT_ONCE: [&str; 10] = [
     "tls",
     "invitations",
     "collector",
