@@ -142,6 +142,16 @@ section! {
         private_elements: Limit<Count> = Limit::count(64),
         /// All private XML of one account.
         private_size: Limit<Size<1_024>> = Limit::bytes(256 << 10),
+        /// Publish-subscribe (XEP-0060): nodes of the service.
+        pubsub_nodes: Limit<Count> = Limit::count(1_000),
+        /// Nodes of the service that one account may own.
+        pubsub_nodes_per_account: Limit<Count> = Limit::count(50),
+        /// All items of one node of the service.
+        pubsub_node_size: Limit<Size<1_024>> = Limit::bytes(2 << 20),
+        /// Affiliations of one node, of the service or of an account.
+        pubsub_affiliations: Limit<Count> = Limit::count(1_000),
+        /// Explicit subscriptions to one node, of the service or of an account.
+        pubsub_subscriptions: Limit<Count> = Limit::count(1_000),
         /// Entity capabilities (XEP-0115) remembered.
         caps_cache: Limit<Count> = Limit::count(1_000),
 

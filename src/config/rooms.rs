@@ -61,6 +61,8 @@ impl Settings {
             directed_max: self.limits.directed_presence.get(),
             rates: self.limits.rates(),
             contacts: self.contact.fields(),
+            node_creators: self.pubsub.creators.clone(),
+            nodes_per_account_max: self.limits.pubsub_nodes_per_account.get(),
         }
     }
 
@@ -249,6 +251,10 @@ impl Limits {
             offline_time_max: self.offline_time.get(),
             account_nodes_max: self.pep_nodes.get(),
             account_bytes_max: self.pep_size.get(),
+            service_nodes_max: self.pubsub_nodes.get(),
+            node_bytes_max: self.pubsub_node_size.get(),
+            node_affiliations_max: self.pubsub_affiliations.get(),
+            node_subscriptions_max: self.pubsub_subscriptions.get(),
             items_max: self.pep_items.get(),
             item_bytes_max: self.pep_item_size.get(),
             vcard_bytes_max: self.vcard_size.get(),

@@ -34,6 +34,8 @@ section! {
         /// Whom people turn to about this server (XEP-0157): lists of addresses, such as ["mailto:ops@mon.example",
         /// "xmpp:admin@mon.example"].
         contact: Contact = Contact::default(),
+        /// The publish-subscribe service, pubsub.DOMAIN.
+        pubsub: Pubsub = Pubsub::default(),
         /// The log, on standard error.
         log: Log = Log::default(),
         /// The collector: the contact that speaks for this host.
@@ -112,6 +114,14 @@ section! {
     Invitations {
         /// How long one may be taken up, unless whoever makes it says otherwise.
         time: Time<60_000> = Time(Duration::from_secs(7 * 86_400)),
+    }
+}
+
+section! {
+    /// The publish-subscribe service.
+    Pubsub {
+        /// The roles that may create nodes there. Collectors always may, below their own host's collection.
+        creators: Vec<Role> = vec![Role::Admin, Role::Operator],
     }
 }
 

@@ -124,7 +124,7 @@ fn server_info_at(cx: &Context<'_>, node: Option<&str>) -> Result<Info, StanzaEr
     Ok(info)
 }
 
-/// The hosted services, and what modules have; users are nobody's business.
+/// The hosted services, those at subdomains, and what modules have; users are nobody's business.
 fn server_items(cx: &Context<'_>, node: Option<&str>) -> Result<Items, StanzaError> {
     let mut items = Items::new(node);
     if node.is_none() {
@@ -132,6 +132,10 @@ fn server_items(cx: &Context<'_>, node: Option<&str>) -> Result<Items, StanzaErr
             .hosted_services()
             .iter()
             .fold(items, |items, service| items.item(service.as_str(), None, None));
+        let services = cx.services();
+        items = services.iter().fold(items, |items, (service, name)| {
+            items.item(service.as_str(), None, Some(name))
+        });
     }
     items.items.extend(cx.server_items(node));
     match node {
@@ -259,7 +263,9 @@ mod tests {
     fn p10_the_server_lists_no_users() {
         let bench = Bench::new();
         let (ada, _bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
-        assert_eq!(get(&ada, Some("mon.example"), ITEMS).children().count(), 0);
+        let items = get(&ada, Some("mon.example"), ITEMS);
+        let jids: Vec<&str> = items.children().filter_map(|item| item.attr("jid")).collect();
+        assert_eq!(jids, ["pubsub.mon.example"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) use pubsub::fuzz;
 pub fn all() -> Vec<Box<dyn Module>> {
     vec![
         Box::new(caps::Caps::default()),
-        Box::new(pubsub::Pep::default()),
+        Box::new(pubsub::PubSub::default()),
         Box::new(blocking::Blocking),
         Box::new(commands::CommandsOfServer),
         Box::new(disco::Disco),

@@ -124,6 +124,8 @@ fn router_over(store: &Store, modules: Vec<Box<dyn Module>>, rates: Rates) -> Ro
             items_max: 20,
             ..crate::roster::Limits::DEFAULT
         },
+        node_creators: vec![Role::Admin, Role::Operator],
+        nodes_per_account_max: 10,
         rates,
         ..Options::new(DOMAIN)
     };

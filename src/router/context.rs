@@ -1,5 +1,6 @@
 //! What a module may reach: state that several features share, and ways to send.
 
+use super::iq::{self, Party};
 use super::{
     BlockList, Contacts, Iq, Later, Module, ServerCommands, Session, Shared, blocking, presence, queries, subscription,
 };
@@ -88,6 +89,16 @@ impl<'a> Context<'a> {
         self.after.set(self.after.get().max(Some(ticket)));
     }
 
+    /// Roles that may create nodes at the publish-subscribe service.
+    pub fn node_creators(&self) -> &'a [Role] {
+        &self.shared.options.node_creators
+    }
+
+    /// Nodes of it that one account may own.
+    pub fn nodes_per_account_max(&self) -> usize {
+        self.shared.options.nodes_per_account_max
+    }
+
     /// Whether a local account exists.
     pub fn account_exists(&self, account: &BareJid) -> bool {
         self.shared.account_exists(account)
@@ -121,6 +132,18 @@ impl<'a> Context<'a> {
         let sessions = self.shared.sessions.all();
         let hosted = sessions.iter().filter(|session| session.answers_for_account());
         hosted.map(|session| session.account().clone()).collect()
+    }
+
+    /// The services at subdomains: their addresses, and their names for people.
+    pub fn services(&self) -> Vec<(BareJid, &'static str)> {
+        let services = self.shared.services().iter();
+        let addressed = services.filter_map(|(label, name)| Some((self.service(label)?, *name)));
+        addressed.collect()
+    }
+
+    /// The address of the service with that label.
+    pub fn service(&self, label: &str) -> Option<BareJid> {
+        BareJid::new(&[label, ".", self.domain()].concat()).ok()
     }
 
     /// A local account's roster; empty for anyone else.
@@ -272,7 +295,8 @@ impl<'a> Context<'a> {
             kind: Kind::Iq,
             to: None,
         };
-        super::iq::handle(self.shared, self, &stanza, set, self.asker())
+        let party = self.asker().map_or(Party::Server, Party::Account);
+        iq::handle(self.shared, self, &stanza, set, party)
     }
 
     /// Sends an element to a session as it stands.

@@ -78,9 +78,13 @@ pub(super) fn message(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
     if let Err(error) = check(shared, sender, stanza, to) {
         return sender.refuse(stanza, &error);
     }
-    let outcome = match Target::of(shared.domain(), to) {
+    let target = Target::of(shared, to);
+    if is_taken(shared, sender, stanza, target) {
+        return;
+    }
+    let outcome = match target {
         Target::Abroad => Err(Condition::RemoteServerNotFound),
-        Target::Server => Err(Condition::ServiceUnavailable),
+        Target::Server | Target::Service(_) => Err(Condition::ServiceUnavailable),
         _ if !may_talk(shared, sender, to) => Err(Condition::Forbidden),
         Target::Account(node) => local(shared, sender, stanza, to, (node, None)),
         Target::Resource(node, resource) => local(shared, sender, stanza, to, (node, Some(resource))),
@@ -104,6 +108,18 @@ fn check(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza, to: &Jid) -> Res
         }
         _ => Ok(()),
     }
+}
+
+/// Offers a message to a service, or to the sender's own account, to the modules.
+fn is_taken(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza, target: Target<'_>) -> bool {
+    let service = match (target, sender.session) {
+        (Target::Service(label), _) => Some(label),
+        (Target::Account(node), Some(session)) if node == session.node() => None,
+        _ => return false,
+    };
+    let cx = shared.context(sender.session);
+    let mut modules = shared.modules.iter();
+    modules.any(|module| module.handle_message(&cx, service, stanza))
 }
 
 /// A collector takes words for commands, and collectors command nothing: none may talk to another. What the server

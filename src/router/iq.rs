@@ -40,7 +40,7 @@ fn request(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, set: bool) 
     // What the handler holds on to (Context::watch_roster) it holds until its answer is queued.
     let cx = shared.context(Some(session));
     let to = sender.recipient(stanza);
-    let answer = match Target::of(shared.domain(), to) {
+    let answer = match Target::of(shared, to) {
         Target::Abroad => Err(Condition::RemoteServerNotFound.into()),
         // Roster pushes come from the server alone (CVE-2015-8688 and others: clients that did not check).
         Target::Resource(..) if stanza.frame.children().any(|child| child.ns == ns::ROSTER) => {
@@ -53,11 +53,12 @@ fn request(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, set: bool) 
                 _ => Err(Condition::ServiceUnavailable.into()),
             }
         }
-        Target::Server => handle(shared, &cx, stanza, set, None),
+        Target::Server => handle(shared, &cx, stanza, set, Party::Server),
+        Target::Service(label) => handle(shared, &cx, stanza, set, Party::Service(label)),
         Target::Account(_) => match hosted_service(shared, session, stanza) {
             Some(service) if forward(&sender, stanza, &service) => return,
             Some(_) => Err(Condition::ServiceUnavailable.into()),
-            None => handle(shared, &cx, stanza, set, Some(&to.to_bare())),
+            None => handle(shared, &cx, stanza, set, Party::Account(&to.to_bare())),
         },
     };
     reply(&cx, session, stanza, answer);
@@ -103,19 +104,27 @@ fn hosted_service(shared: &Shared, from: &Session, stanza: &Stanza) -> Option<Ar
     sessions.iter().find(|session| session.answers_for_account()).cloned()
 }
 
+/// Who answers through a module.
+#[derive(Clone, Copy)]
+pub(super) enum Party<'a> {
+    /// The server.
+    Server,
+    /// A service of its own, by its label.
+    Service(&'static str),
+    /// The server for an account.
+    Account(&'a BareJid),
+}
+
 /// Offers the request to the module that has registered for it.
-pub(super) fn handle(
-    shared: &Shared,
-    cx: &Context<'_>,
-    stanza: &Stanza,
-    set: bool,
-    account: Option<&BareJid>,
-) -> Answer {
+pub(super) fn handle(shared: &Shared, cx: &Context<'_>, stanza: &Stanza, set: bool, party: Party<'_>) -> Answer {
     let own = cx.origin().map(|session| session.account());
-    let addressees: &[Addressee] = match account {
-        None => &[Addressee::Server],
-        Some(_) if account == own => &[Addressee::OwnAccount, Addressee::Account],
-        Some(_) => &[Addressee::Account],
+    let (addressees, account): (&[Addressee], _) = match party {
+        Party::Server => (&[Addressee::Server], None),
+        Party::Service(label) => (&[Addressee::Service(label)], None),
+        Party::Account(account) if Some(account) == own => {
+            (&[Addressee::OwnAccount, Addressee::Account], Some(account))
+        }
+        Party::Account(account) => (&[Addressee::Account], Some(account)),
     };
     let Some(child) = stanza.frame.children().next() else {
         return Err(Condition::BadRequest.into());
@@ -154,7 +163,7 @@ fn refuse(session: &Session, stanza: &Stanza, error: &StanzaError) {
 fn response(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
     let sender = Sender::session(session);
     let to = sender.recipient(stanza);
-    match Target::of(shared.domain(), to) {
+    match Target::of(shared, to) {
         _ if blocking::between(shared, &sender, to).is_some() => {}
         Target::Server => queries::answer(shared, session, stanza),
         Target::Resource(node, resource) => {
@@ -163,7 +172,7 @@ fn response(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
                 found.sink().push(stanza.frame.deliver(&address, &[], &[]), None);
             }
         }
-        Target::Account(_) | Target::Abroad => {}
+        Target::Account(_) | Target::Service(_) | Target::Abroad => {}
     }
 }
 

@@ -88,6 +88,10 @@ pub struct Options {
     pub rates: Rates,
     /// Whom to turn to (XEP-0157): fields and their URIs, such as `admin-addresses`.
     pub contacts: Contacts,
+    /// Roles that may create nodes at the publish-subscribe service.
+    pub node_creators: Vec<Role>,
+    /// Nodes of it that one account may own.
+    pub nodes_per_account_max: usize,
 }
 
 /// Contact addresses of the service (XEP-0157): each field with its URIs; fields without are left out.
@@ -104,6 +108,8 @@ impl Options {
             directed_max: 256,
             rates: Rates::default(),
             contacts: Vec::new(),
+            node_creators: vec![Role::Admin, Role::Operator],
+            nodes_per_account_max: 50,
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Addressee {
     Server,
     /// The sender's own account: its bare JID, or no `to` at all.
     OwnAccount,
+    /// A service of the server's, at a subdomain, by its label: see [`Module::service`].
+    Service(&'static str),
     /// Any local account's bare JID, the sender's own included: the server answers on its behalf (RFC 6121 section 8.5).
     /// A handler that must not tell a stranger whether the account exists uses [`Context::may_see`].
     Account,
@@ -62,7 +64,7 @@ pub struct Iq<'a> {
     pub stanza: &'a Stanza,
     /// Whether it is a `set`.
     pub set: bool,
-    /// The account addressed: `None` for the server itself.
+    /// The account addressed: `None` for the server itself, and for its services.
     pub account: Option<&'a BareJid>,
     /// Its one payload, as a tree.
     pub payload: &'a Element,
@@ -79,6 +81,12 @@ pub trait Module: Send + Sync {
     /// Features that the server's disco#info lists because of it.
     fn server_features(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The service that it offers at a subdomain: its label, such as `pubsub`, and its name for people. The server's
+    /// disco#items lists it; iqs reach it by routes to [`Addressee::Service`], messages by [`Module::handle_message`].
+    fn service(&self) -> Option<(&'static str, &'static str)> {
+        None
     }
 
     /// Features that an account's disco#info (at its bare JID) lists because of it.
@@ -131,6 +139,13 @@ pub trait Module: Send + Sync {
     fn handle_iq(&self, cx: &Context<'_>, iq: &Iq<'_>) -> Result<Option<Element>, StanzaError> {
         let _ = (cx, iq);
         Err(crate::stanza::Condition::ServiceUnavailable.into())
+    }
+
+    /// A message to a service (its label), or to the sender's own account (`None`); `true` takes it: nobody else is given
+    /// it. Every module is asked, for a message to the own account may be an answer to what a module sent it.
+    fn handle_message(&self, cx: &Context<'_>, service: Option<&str>, stanza: &Stanza) -> bool {
+        let _ = (cx, service, stanza);
+        false
     }
 
     /// The answer to an iq that this module sent with [`Context::request`]; `None` when it was an error, or never came.

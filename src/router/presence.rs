@@ -225,7 +225,7 @@ fn directed(
     to: &Jid,
     available: bool,
 ) -> Result<(), Condition> {
-    if Target::of(shared.domain(), to) == Target::Abroad {
+    if Target::of(shared, to) == Target::Abroad {
         return Err(Condition::RemoteServerNotFound);
     }
     let mut state = locked(&session.state);

@@ -47,9 +47,9 @@ pub(super) fn tell(shared: &Shared, session: &Session, resource: &Arc<Session>) 
 /// A probe that a client sent itself (section 4.3.2): answered here for those who may know, and never forwarded. For
 /// anyone else there is silence, whether the account exists or not (section 8.5.1).
 pub(super) fn answer(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, to: &Jid) -> Result<(), Condition> {
-    match Target::of(shared.domain(), to) {
+    match Target::of(shared, to) {
         Target::Abroad => return Err(Condition::RemoteServerNotFound),
-        Target::Server => {}
+        Target::Server | Target::Service(_) => {}
         Target::Account(_) => {
             let contact = to.to_bare();
             if shared.may_see(session.account(), &contact) && !introduce(shared, session, &contact) {

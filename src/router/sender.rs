@@ -20,6 +20,8 @@ pub(super) struct Sender<'a> {
 pub(super) enum Target<'a> {
     /// The server itself (section 10.5.1 and 10.5.2).
     Server,
+    /// A service of the server's, at a subdomain, by its label.
+    Service(&'static str),
     /// An account, by localpart (section 10.5.3).
     Account(&'a str),
     /// A resource (section 10.5.4).
@@ -30,9 +32,11 @@ pub(super) enum Target<'a> {
 
 impl<'a> Target<'a> {
     /// Classifies an address.
-    pub fn of(domain: &str, to: &'a Jid) -> Target<'a> {
-        if to.domain().as_str() != domain {
-            return Target::Abroad;
+    pub fn of(shared: &Shared, to: &'a Jid) -> Target<'a> {
+        if to.domain().as_str() != shared.domain() {
+            return shared
+                .service_at(to.domain().as_str())
+                .map_or(Target::Abroad, Target::Service);
         }
         match (to.node(), to.resource()) {
             (None, _) => Target::Server,

@@ -33,6 +33,7 @@ pub(super) struct Shared {
     pub late: Mutex<HashMap<FullJid, Arc<Session>>>,
     pub counts: Counts,
     routes: HashMap<RouteKey<'static>, usize>,
+    services: Vec<(&'static str, &'static str)>,
     now: Mutex<Instant>,
 }
 
@@ -41,6 +42,7 @@ impl Shared {
         Shared {
             routes: routes(&modules),
             blocked: BlockLists::load(&store),
+            services: modules.iter().filter_map(|module| module.service()).collect(),
             options,
             store,
             modules,
@@ -57,6 +59,18 @@ impl Shared {
 
     pub fn domain(&self) -> &str {
         &self.options.domain
+    }
+
+    /// Labels and names of the services.
+    pub fn services(&self) -> &[(&'static str, &'static str)] {
+        &self.services
+    }
+
+    /// The label of the service at a domain, if there is one.
+    pub fn service_at(&self, domain: &str) -> Option<&'static str> {
+        let label = domain.strip_suffix(self.domain())?.strip_suffix('.')?;
+        let mut labels = self.services.iter().map(|(label, _)| *label);
+        labels.find(|known| *known == label)
     }
 
     /// The time of the last tick.

@@ -16,9 +16,9 @@ use std::sync::Arc;
 /// would do otherwise, and nothing else: nobody learns who exists.
 pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza, to: &Jid, request: Request) {
     let contact = to.to_bare();
-    let outcome = match Target::of(shared.domain(), to) {
+    let outcome = match Target::of(shared, to) {
         Target::Abroad => Err(Condition::RemoteServerNotFound.into()),
-        Target::Server => Ok(()),
+        Target::Server | Target::Service(_) => Ok(()),
         // Everyone sees their own presence anyway (section 4.2.2).
         _ if contact == *session.account() => Ok(()),
         // Collectors watch nothing; they answer those who ask to watch them.

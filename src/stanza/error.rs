@@ -79,6 +79,8 @@ pub struct StanzaError {
     pub text: Option<String>,
     /// An application-specific condition; boxed, so that results with this error stay small.
     pub application: Option<Box<Element>>,
+    /// What of the request is given back beside the error (XEP-0060 section 8.8.2.4).
+    pub echo: Option<Box<Element>>,
 }
 
 impl StanzaError {
@@ -90,6 +92,7 @@ impl StanzaError {
             condition,
             text: (!text.is_empty()).then_some(text),
             application: None,
+            echo: None,
         }
     }
 
@@ -102,6 +105,12 @@ impl StanzaError {
     /// Adds an application-specific condition, such as `<bad-payload xmlns='http://jabber.org/protocol/commands'/>`.
     pub fn with_application(mut self, name: &str, ns: &str) -> StanzaError {
         self.application = Some(Box::new(element(name, ns).build()));
+        self
+    }
+
+    /// Gives a part of the request back.
+    pub fn with_echo(mut self, echo: Element) -> StanzaError {
+        self.echo = Some(Box::new(echo));
         self
     }
 

@@ -28,3 +28,5 @@ pub const PARS: &str = "urn:xmpp:pars:0";
 pub const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
 /// XEP-0401: an earlier name of that feature, and the prefix of its commands and forms.
 pub const INVITE: &str = "urn:xmpp:invite";
+/// XEP-0131: Stanza Headers and Internet Metadata.
+pub const SHIM: &str = "http://jabber.org/protocol/shim";

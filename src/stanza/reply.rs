@@ -17,7 +17,8 @@ pub fn iq_result(request: &Stanza, to: &str, payload: Option<Element>) -> Elemen
 }
 
 /// The error for a stanza (RFC 6120 section 8.3.1): from its addressee back to `to`. The caller has made sure that
-/// the stanza is no error and no iq result itself. The original payload is not echoed (the RFC makes that optional).
+/// the stanza is no error and no iq result itself. Of the original payload it carries what the error gives
+/// back, mostly nothing (the RFC makes that optional).
 pub fn error_reply(stanza: &Stanza, to: &str, error: &StanzaError) -> Element {
     element(stanza.frame.name(), CLIENT)
         .with("type", "error")
@@ -31,6 +32,7 @@ pub fn error_reply(stanza: &Stanza, to: &str, error: &StanzaError) -> Element {
                 .map(|to| to.into_owned()),
         )
         .with_some("id", stanza.id())
+        .append_all(error.echo.as_deref().cloned())
         .append(error.to_element())
         .build()
 }

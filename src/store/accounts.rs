@@ -350,7 +350,7 @@ mod tests {
         let node = Node::new(NodeConfig::default(), days(1));
         store
             .pep()
-            .publish(Owner::Account("ada"), "n", &item, Some(&node))
+            .publish(Owner::Account("ada"), "n", &[item], Some(&node))
             .unwrap();
         assert_eq!(store.vcards().get("ada").unwrap(), "<vCard/>");
         store.wait(store.accounts().remove("ada").unwrap()).unwrap();

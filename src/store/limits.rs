@@ -15,6 +15,14 @@ pub struct Limits {
     pub account_nodes_max: usize,
     /// Bytes of all items of one account.
     pub account_bytes_max: usize,
+    /// Nodes of the publish-subscribe service.
+    pub service_nodes_max: usize,
+    /// Bytes of all items of one node of it.
+    pub node_bytes_max: usize,
+    /// Affiliations of one node.
+    pub node_affiliations_max: usize,
+    /// Explicit subscriptions of one node.
+    pub node_subscriptions_max: usize,
     /// Items of one node.
     pub items_max: usize,
     /// Bytes of an item's payload.
@@ -33,14 +41,18 @@ pub struct Limits {
 
 impl Limits {
     /// 100 offline messages and 1 MiB of them for 30 days; 50 nodes and 2 MiB for an account, 256 items of 64 KiB for a
-    /// node; vCards of 128 KiB; 64 private elements and 256 KiB of them; 1000 entity capabilities; 100
-    /// invitations.
+    /// node; 1000 nodes of the service, 2 MiB, 1000 affiliations and as many subscriptions for each; vCards of 128 KiB;
+    /// 64 private elements and 256 KiB of them; 1000 entity capabilities; 100 invitations.
     pub const DEFAULT: Limits = Limits {
         offline_messages_max: 100,
         offline_bytes_max: 1 << 20,
         offline_time_max: Duration::from_secs(30 * 24 * 60 * 60),
         account_nodes_max: 50,
         account_bytes_max: 2 << 20,
+        service_nodes_max: 1_000,
+        node_bytes_max: 2 << 20,
+        node_affiliations_max: 1_000,
+        node_subscriptions_max: 1_000,
         items_max: 256,
         item_bytes_max: 64 << 10,
         vcard_bytes_max: 128 << 10,

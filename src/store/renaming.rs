@@ -144,7 +144,7 @@ mod tests {
         };
         store
             .pep()
-            .publish(Owner::Account("ada"), "n", &item, Some(&node))
+            .publish(Owner::Account("ada"), "n", &[item], Some(&node))
             .unwrap();
         drop(store);
 

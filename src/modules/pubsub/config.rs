@@ -3,103 +3,75 @@
 //! One table says what every field is, reads and writes: the owner's form, the preconditions of a publish and the
 //! metadata are all made from it.
 
-use super::error::precondition_not_met;
-use super::wire::Fields;
+use super::error::{error, precondition_not_met};
+use super::form::{self, Field, boolean_field, bound_field, choice_field, text_field, texts_field};
+use super::request::Fields;
+use super::service::Face;
 use crate::stanza::{Condition, StanzaError, ns};
-use crate::store::NodeConfig;
-use crate::xml::{Build, Element, element};
+use crate::store::{AccessModel, ChildrenPolicy, Node, NodeConfig, NotificationType, PublishModel, SendLast};
+use crate::xml::Element;
+use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Groups that may be allowed, and bytes of one text.
-const GROUPS_MAX: usize = 32;
-const TEXT_BYTES_MAX: usize = 1_024;
-/// The metadata form's type (section 16.4.5).
+/// The metadata form's type (section 16.4.3).
 const META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
+/// The variable of a collection's nodes, which are kept as what their nodes belong to.
+pub const CHILDREN: &str = "pubsub#children";
 
-/// A field: how it looks to people, and what it does to a configuration. `write` yields `None` for a bad value.
-struct Field {
-    var: &'static str,
-    kind: &'static str,
-    label: &'static str,
-    options: &'static [&'static str],
-    read: fn(&NodeConfig) -> Vec<String>,
-    write: fn(&mut NodeConfig, &[String]) -> Option<()>,
-}
-
-macro_rules! boolean {
-    ($var:literal, $field:ident, $label:literal) => {
-        Field {
-            var: $var,
-            kind: "boolean",
-            label: $label,
-            options: &[],
-            read: |config| vec![if config.$field { "1" } else { "0" }.to_owned()],
-            write: |config, values| {
-                config.$field = boolean(values)?;
-                Some(())
-            },
-        }
-    };
-}
-
-macro_rules! choice {
-    ($var:literal, $field:ident, $label:literal, $options:expr) => {
-        Field {
-            var: $var,
-            kind: "list-single",
-            label: $label,
-            options: $options,
-            read: |config| vec![config.$field.as_str().to_owned()],
-            write: |config, values| {
-                config.$field = one_of($options, values)?.parse().ok()?;
-                Some(())
-            },
-        }
-    };
-}
-
-macro_rules! text {
-    ($var:literal, $field:ident, $label:literal) => {
-        Field {
-            var: $var,
-            kind: "text-single",
-            label: $label,
-            options: &[],
-            read: |config| config.$field.iter().cloned().collect(),
-            write: |config, values| {
-                config.$field = text(values)?;
-                Some(())
-            },
-        }
-    };
-}
-
-/// Models that need an owner's approval, or other publishers than the account, are not offered (XEP-0163 section 5).
-const FIELDS: &[Field] = &[
-    text!("pubsub#title", title, "A name for the node"),
-    text!("pubsub#type", payload_type, "Namespace of the payloads"),
-    choice!(
+/// What every node has.
+const COMMON: &[Field<NodeConfig>] = &[
+    text_field!("pubsub#title", title, "A name for the node"),
+    text_field!("pubsub#description", description, "A description of the node"),
+    choice_field!(
         "pubsub#access_model",
         access_model,
         "Who may subscribe and retrieve items",
-        &["open", "presence", "roster", "whitelist"]
+        AccessModel
     ),
-    Field {
-        var: "pubsub#roster_groups_allowed",
-        kind: "text-multi",
-        label: "Roster groups that may subscribe and retrieve items",
-        options: &[],
-        read: |config| config.roster_groups.clone(),
-        write: |config, values| {
-            config.roster_groups = groups(values)?;
-            Some(())
-        },
-    },
-    choice!(
-        "pubsub#publish_model",
-        publish_model,
-        "Who may publish",
-        &["publishers"]
+    texts_field!(
+        "pubsub#roster_groups_allowed",
+        roster_groups,
+        "text-multi",
+        "Roster groups that may subscribe and retrieve items"
     ),
+    boolean_field!("pubsub#subscribe", subscribe, "Whether to allow subscriptions"),
+    boolean_field!(
+        "pubsub#deliver_notifications",
+        deliver_notifications,
+        "Whether to notify at all"
+    ),
+    choice_field!(
+        "pubsub#notification_type",
+        notification_type,
+        "The type of the messages that notify",
+        NotificationType
+    ),
+    boolean_field!(
+        "pubsub#presence_based_delivery",
+        presence_based_delivery,
+        "Whether to notify those alone who are available"
+    ),
+    boolean_field!(
+        "pubsub#notify_delete",
+        notify_delete,
+        "Whether to notify of the node's deletion"
+    ),
+    boolean_field!(
+        "pubsub#notify_config",
+        notify_config,
+        "Whether to notify of a new configuration"
+    ),
+    boolean_field!(
+        "pubsub#notify_sub",
+        notify_sub,
+        "Whether to tell owners of subscribers who come and go"
+    ),
+];
+
+/// What holds items.
+const LEAF: &[Field<NodeConfig>] = &[
+    text_field!("pubsub#type", payload_type, "Namespace of the payloads"),
+    choice_field!("pubsub#publish_model", publish_model, "Who may publish", PublishModel),
+    boolean_field!("pubsub#persist_items", persist_items, "Whether to keep items"),
     Field {
         var: "pubsub#max_items",
         kind: "text-single",
@@ -111,61 +83,149 @@ const FIELDS: &[Field] = &[
             Some(())
         },
     },
-    boolean!("pubsub#persist_items", persist_items, "Whether to keep items"),
-    choice!(
+    bound_field!(
+        "pubsub#item_expire",
+        item_expire,
+        "Seconds after which an item goes, or max"
+    ),
+    bound_field!(
+        "pubsub#max_payload_size",
+        max_payload_size,
+        "Bytes that a payload may have, or max"
+    ),
+    choice_field!(
         "pubsub#send_last_published_item",
         send_last_published_item,
         "When to send the last published item",
-        &["never", "on_sub", "on_sub_and_presence"]
+        SendLast
     ),
-    boolean!(
-        "pubsub#deliver_notifications",
-        deliver_notifications,
-        "Whether to notify at all"
-    ),
-    boolean!(
+    boolean_field!(
         "pubsub#deliver_payloads",
         deliver_payloads,
         "Whether notifications carry the payload"
     ),
-    boolean!(
+    boolean_field!(
         "pubsub#notify_retract",
         notify_retract,
         "Whether to notify of items retracted"
     ),
-    boolean!(
-        "pubsub#notify_delete",
-        notify_delete,
-        "Whether to notify of the node's deletion"
-    ),
-    boolean!(
-        "pubsub#notify_config",
-        notify_config,
-        "Whether to notify of a new configuration"
+];
+
+/// What the graph of nodes is made of (XEP-0248), which accounts do not have.
+const GRAPH: &[Field<NodeConfig>] = &[
+    Field {
+        var: "pubsub#node_type",
+        kind: "list-single",
+        label: "Whether the node holds items or nodes",
+        options: &["leaf", "collection"],
+        read: |config| vec![if config.is_collection { "collection" } else { "leaf" }.to_owned()],
+        write: |config, values| {
+            config.is_collection = match form::single(values)? {
+                "leaf" => false,
+                "collection" => true,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    texts_field!(
+        "pubsub#collection",
+        collections,
+        "text-multi",
+        "The collections that the node belongs to"
     ),
 ];
 
-/// The owner's form (section 8.2.2), or that of the defaults (section 8.3.2).
-pub fn form(config: &NodeConfig) -> Element {
-    element("x", ns::DATA_FORMS)
-        .with("type", "form")
-        .append(form_type(ns::PUBSUB_CONFIGURE))
-        .append_all(FIELDS.iter().map(|field| field.to_element(config)))
-        .build()
+/// What collections have (XEP-0248 section 6.2.1).
+const COLLECTION: &[Field<NodeConfig>] = &[
+    choice_field!(
+        "pubsub#children_association_policy",
+        children_policy,
+        "Who may associate nodes with the collection",
+        ChildrenPolicy
+    ),
+    texts_field!(
+        "pubsub#children_association_whitelist",
+        children_whitelist,
+        "jid-multi",
+        "Those who may, where the policy is a whitelist"
+    ),
+    bound_field!(
+        "pubsub#children_max",
+        children_max,
+        "Nodes that the collection may have, or max"
+    ),
+];
+
+/// The fields of such a node.
+fn table(face: Face, is_collection: bool) -> impl Iterator<Item = &'static Field<NodeConfig>> + Clone {
+    let graph = if face == Face::Domain { GRAPH } else { &[] };
+    let own = if is_collection { COLLECTION } else { LEAF };
+    COMMON.iter().chain(graph).chain(own)
 }
 
-/// What disco#info tells readers of a node (section 5.4).
-pub fn metadata(config: &NodeConfig) -> Element {
-    const SHOWN: [&str; 4] = ["pubsub#title", "pubsub#type", "pubsub#access_model", "pubsub#max_items"];
-    let shown = FIELDS.iter().filter(|field| SHOWN.contains(&field.var));
-    element("x", ns::DATA_FORMS)
-        .with("type", "result")
-        .append(form_type(META_DATA))
-        .append_all(
-            shown
-                .map(|field| field.to_element(config))
-                .filter(|field| field.children().count() > 0),
-        )
+/// All fields, whatever the node.
+fn every(face: Face) -> impl Iterator<Item = &'static Field<NodeConfig>> + Clone {
+    let collection = if face == Face::Domain { COLLECTION } else { &[] };
+    table(face, false).chain(collection)
+}
+
+/// The owner's form (section 8.2.2), or that of the defaults (section 8.3.2), with the nodes of a collection.
+pub fn form(face: Face, config: &NodeConfig, children: &[String]) -> Element {
+    form_of("form", face, config, children)
+}
+
+/// The configuration as notifications of a change show it (section 8.2.5.3).
+pub fn result(face: Face, config: &NodeConfig, children: &[String]) -> Element {
+    form_of("result", face, config, children)
+}
+
+fn form_of(kind: &'static str, face: Face, config: &NodeConfig, children: &[String]) -> Element {
+    let listed = Field::<Vec<String>> {
+        var: CHILDREN,
+        kind: "text-multi",
+        label: "The nodes of the collection",
+        options: &[],
+        read: Clone::clone,
+        write: |_, _| Some(()),
+    };
+    let fields = table(face, config.is_collection).map(|field| field.to_element(config));
+    let children = config.is_collection.then(|| listed.to_element(&children.to_vec()));
+    form::form(kind, ns::PUBSUB_CONFIGURE, fields.chain(children))
+}
+
+/// What disco#info tells of a node (section 5.4).
+pub fn metadata(face: Face, node: &Node, now: DateTime<Utc>) -> Element {
+    const SHOWN: [&str; 6] = [
+        "pubsub#title",
+        "pubsub#description",
+        "pubsub#type",
+        "pubsub#access_model",
+        "pubsub#publish_model",
+        "pubsub#max_items",
+    ];
+    let config = &node.config;
+    let shown = table(face, config.is_collection).filter(|field| SHOWN.contains(&field.var));
+    let fields = shown
+        .map(|field| field.to_element(config))
+        .filter(|field| field.children().count() > 0);
+    let owners = node.affiliations.iter();
+    let owners = owners.filter(|(_, affiliation)| **affiliation == crate::store::Affiliation::Owner);
+    let facts = [
+        shown_field(
+            "pubsub#creation_date",
+            [node.created.to_rfc3339_opts(SecondsFormat::Secs, true)],
+        ),
+        shown_field("pubsub#owner", owners.map(|(jid, _)| jid.clone())),
+        shown_field("pubsub#num_subscribers", [node.live(now).count().to_string()]),
+    ];
+    form::form("result", META_DATA, fields.chain(facts))
+}
+
+fn shown_field(var: &'static str, values: impl IntoIterator<Item = String>) -> Element {
+    let values = values.into_iter().map(|text| form::value(&text));
+    crate::xml::Build::with(crate::xml::element("field", ns::DATA_FORMS), "var", var)
+        .append_all(values)
         .build()
 }
 
@@ -173,25 +233,25 @@ pub fn metadata(config: &NodeConfig) -> Element {
 ///
 /// # Errors
 /// `not-acceptable`, naming the field, for a value that it cannot have.
-pub fn apply(config: &mut NodeConfig, fields: &Fields) -> Result<(), StanzaError> {
-    for (var, values) in fields {
-        if let Some(field) = field(var) {
-            (field.write)(config, values)
-                .ok_or_else(|| StanzaError::new(Condition::NotAcceptable, ["bad value for ", var].concat()))?;
-        }
-    }
-    Ok(())
+pub fn apply(face: Face, config: &mut NodeConfig, fields: &Fields) -> Result<(), StanzaError> {
+    form::fill(every(face), config, fields).map_err(|field| {
+        let text = Some(["bad value for ", field.var].concat());
+        let refused = match field.var {
+            "pubsub#access_model" => error(Condition::NotAcceptable, "unsupported-access-model"),
+            _ => Condition::NotAcceptable.into(),
+        };
+        StanzaError { text, ..refused }
+    })
 }
 
 /// Whether a node is configured as a publisher presumes (section 7.1.5).
 ///
 /// # Errors
 /// `precondition-not-met`, naming the first field that differs, or that is unknown.
-pub fn check(config: &NodeConfig, preconditions: &Fields) -> Result<(), StanzaError> {
+pub fn check(face: Face, config: &NodeConfig, preconditions: &Fields) -> Result<(), StanzaError> {
     for (var, values) in preconditions {
-        let field = field(var).ok_or_else(|| precondition_not_met(var))?;
         let mut presumed = config.clone();
-        (field.write)(&mut presumed, values).ok_or_else(|| precondition_not_met(var))?;
+        write(face, &mut presumed, var, values)?;
         if presumed != *config {
             return Err(precondition_not_met(var));
         }
@@ -203,81 +263,24 @@ pub fn check(config: &NodeConfig, preconditions: &Fields) -> Result<(), StanzaEr
 ///
 /// # Errors
 /// `precondition-not-met` for one that cannot be.
-pub fn presumed(preconditions: &Fields) -> Result<NodeConfig, StanzaError> {
-    let mut config = NodeConfig::default();
+pub fn presumed(face: Face, default: NodeConfig, preconditions: &Fields) -> Result<NodeConfig, StanzaError> {
+    let mut config = default;
     for (var, values) in preconditions {
-        field(var)
-            .and_then(|field| (field.write)(&mut config, values))
-            .ok_or_else(|| precondition_not_met(var))?;
+        write(face, &mut config, var, values)?;
     }
     Ok(config)
 }
 
-fn field(var: &str) -> Option<&'static Field> {
-    FIELDS.iter().find(|field| field.var == var)
-}
-
-impl Field {
-    fn to_element(&self, config: &NodeConfig) -> Element {
-        let option = |option: &&str| element("option", ns::DATA_FORMS).append(value(option)).build();
-        element("field", ns::DATA_FORMS)
-            .with("var", self.var)
-            .with("type", self.kind)
-            .with("label", self.label)
-            .append_all((self.read)(config).iter().map(|text| value(text)))
-            .append_all(self.options.iter().map(option))
-            .build()
-    }
-}
-
-fn form_type(name: &str) -> Element {
-    element("field", ns::DATA_FORMS)
-        .with("var", "FORM_TYPE")
-        .with("type", "hidden")
-        .append(value(name))
-        .build()
-}
-
-fn value(text: &str) -> Element {
-    element("value", ns::DATA_FORMS).append(text).build()
-}
-
-fn single(values: &[String]) -> Option<&str> {
-    match values {
-        [value] => Some(value),
-        _ => None,
-    }
-}
-
-fn boolean(values: &[String]) -> Option<bool> {
-    match single(values)? {
-        "1" | "true" => Some(true),
-        "0" | "false" => Some(false),
-        _ => None,
-    }
-}
-
-fn one_of<'a>(options: &[&str], values: &'a [String]) -> Option<&'a str> {
-    single(values).filter(|value| options.contains(value))
-}
-
-/// At most one; an empty one is none.
-fn text(values: &[String]) -> Option<Option<String>> {
-    match values {
-        [] => Some(None),
-        [text] if text.len() <= TEXT_BYTES_MAX => Some((!text.is_empty()).then(|| text.clone())),
-        _ => None,
-    }
-}
-
-fn groups(values: &[String]) -> Option<Vec<String>> {
-    let bounded = values.len() <= GROUPS_MAX && values.iter().all(|group| group.len() <= TEXT_BYTES_MAX);
-    bounded.then(|| values.to_vec())
+fn write(face: Face, config: &mut NodeConfig, var: &str, values: &[String]) -> Result<(), StanzaError> {
+    table(face, false)
+        .find(|field| field.var == var)
+        .and_then(|field| (field.write)(config, values))
+        .ok_or_else(|| precondition_not_met(var))
 }
 
 /// `max` is as many as the store takes, which is its own to know; so is any larger number.
 fn max_items(values: &[String]) -> Option<u32> {
-    match single(values)? {
+    match form::single(values)? {
         "max" => Some(u32::MAX),
         number => Some(number.parse::<u32>().ok()?.max(1)),
     }
@@ -293,7 +296,6 @@ fn max_items_text(max_items: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::AccessModel;
 
     fn fields(fields: &[(&str, &str)]) -> Fields {
         let field = |(var, value): &(&str, &str)| (["pubsub#", var].concat(), vec![(*value).to_owned()]);
@@ -302,14 +304,15 @@ mod tests {
 
     #[test]
     fn p09_a_precondition_holds_only_if_the_node_is_so() {
-        let node = presumed(&fields(&[("access_model", "open"), ("max_items", "max")])).expect("a configuration");
+        let presumptions = fields(&[("access_model", "open"), ("max_items", "max")]);
+        let node = presumed(Face::Account, NodeConfig::default(), &presumptions).expect("a configuration");
         assert_eq!((node.access_model, node.max_items), (AccessModel::Open, u32::MAX));
         for met in [
             ("access_model", "open"),
             ("max_items", "max"),
             ("persist_items", "true"),
         ] {
-            assert!(check(&node, &fields(&[met])).is_ok(), "{met:?}");
+            assert!(check(Face::Account, &node, &fields(&[met])).is_ok(), "{met:?}");
         }
         for unmet in [
             ("access_model", "whitelist"),
@@ -317,7 +320,7 @@ mod tests {
             ("persist_items", "maybe"),
             ("x", "y"),
         ] {
-            let error = check(&node, &fields(&[("max_items", "max"), unmet])).expect_err("unmet");
+            let error = check(Face::Account, &node, &fields(&[("max_items", "max"), unmet])).expect_err("unmet");
             let pubsub = error.application.map(|element| element.name().to_owned());
             assert_eq!(
                 (error.condition, pubsub.as_deref()),
@@ -329,19 +332,24 @@ mod tests {
     #[test]
     fn p08_bad_values_are_refused_and_foreign_fields_ignored() {
         for bad in [
-            ("access_model", "authorize"),
+            ("access_model", "secret"),
             ("access_model", ""),
-            ("publish_model", "open"),
+            ("publish_model", "some"),
             ("max_items", "-1"),
             ("max_items", "99999999999"),
             ("persist_items", "yes"),
             ("send_last_published_item", "sometimes"),
         ] {
             let mut config = NodeConfig::default();
-            assert!(apply(&mut config, &fields(&[bad])).is_err(), "{bad:?}");
+            assert!(apply(Face::Account, &mut config, &fields(&[bad])).is_err(), "{bad:?}");
         }
         let mut config = NodeConfig::default();
-        apply(&mut config, &fields(&[("item_expire", "5"), ("max_items", "9")])).expect("foreign fields are ignored");
+        apply(
+            Face::Account,
+            &mut config,
+            &fields(&[("node_type", "collection"), ("max_items", "9")]),
+        )
+        .expect("foreign fields are ignored");
         assert_eq!(
             config,
             NodeConfig {
@@ -358,10 +366,20 @@ mod tests {
             ("title", "T"),
             ("access_model", "roster"),
             ("roster_groups_allowed", "Friends"),
+            ("item_expire", "604800"),
+            ("max_payload_size", "1028"),
+            ("notification_type", "normal"),
+            ("publish_model", "subscribers"),
+            ("notify_sub", "true"),
         ];
-        apply(&mut config, &fields(&changes)).expect("good values");
+        apply(Face::Account, &mut config, &fields(&changes)).expect("good values");
         let mut read = NodeConfig::default();
-        apply(&mut read, &super::super::wire::fields(&form(&config))).expect("our own form");
+        apply(
+            Face::Account,
+            &mut read,
+            &super::super::wire::fields(&form(Face::Account, &config, &[])),
+        )
+        .expect("our own form");
         assert_eq!(read, config);
     }
 }

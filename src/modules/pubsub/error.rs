@@ -14,7 +14,12 @@ pub fn bad_request(pubsub: &str) -> StanzaError {
     error(Condition::BadRequest, pubsub)
 }
 
-/// The service lacks a feature (XEP-0060 section 10).
+/// A graph or a type of node that cannot be (XEP-0248 section 6.2.3).
+pub fn invalid_options() -> StanzaError {
+    error(Condition::NotAllowed, "invalid-options")
+}
+
+/// The service, or the node, lacks a feature (XEP-0060 section 11).
 pub fn unsupported(feature: &str) -> StanzaError {
     let unsupported = element("unsupported", ns::PUBSUB_ERRORS)
         .with("feature", feature)
@@ -33,14 +38,19 @@ pub fn precondition_not_met(field: &str) -> StanzaError {
     }
 }
 
-/// The account has as many nodes, or bytes in items, as it may have.
-fn full() -> StanzaError {
-    error(Condition::ResourceConstraint, "max-items-exceeded")
+/// A payload over the limit (XEP-0060 section 7.1.3.5).
+pub fn payload_too_big() -> StanzaError {
+    error(Condition::NotAcceptable, "payload-too-big")
 }
 
-/// A payload over the limit (XEP-0060 section 7.1.3.4).
-pub fn payload_too_big() -> StanzaError {
-    error(Condition::NotAcceptable, "payload-too-big").with_type(ErrorType::Modify)
+/// More subscriptions than there may be (XEP-0060 section 6.1.3.9).
+pub fn too_many_subscriptions() -> StanzaError {
+    error(Condition::PolicyViolation, "too-many-subscriptions").with_type(ErrorType::Wait)
+}
+
+/// Nobody is subscribed under that address (XEP-0060 section 6.2.3.2).
+pub fn not_subscribed(kind: ErrorType) -> StanzaError {
+    error(Condition::UnexpectedRequest, "not-subscribed").with_type(kind)
 }
 
 /// What the store refused.
@@ -48,7 +58,11 @@ pub fn refused(error: StoreError) -> StanzaError {
     match error {
         StoreError::Absent => Condition::ItemNotFound.into(),
         StoreError::Exists => Condition::Conflict.into(),
-        error if error.is_constraint() => full(),
+        StoreError::Limit(why) => {
+            tracing::warn!(why, "a pubsub request was refused");
+            self::error(Condition::ResourceConstraint, "max-items-exceeded")
+        }
+        error if error.is_constraint() => self::error(Condition::ResourceConstraint, "max-items-exceeded"),
         error => {
             tracing::error!(%error, "a pubsub request could not be stored");
             Condition::InternalServerError.into()

@@ -1,18 +1,33 @@
-//! XEP-0163: Personal Eventing Protocol: every account is a pubsub service (XEP-0060).
+//! XEP-0060: Publish-Subscribe, with XEP-0248: PubSub Collection Nodes: one engine behind two faces. Every account is a
+//! pubsub service (XEP-0163: Personal Eventing Protocol), and `pubsub.DOMAIN` is one of its own.
 //!
-//! Strangers, who do not receive the account's presence, are answered as for an absent account, but at nodes that the
-//! account has opened to everybody.
+//! At an account strangers, who do not receive its presence, are answered as for an absent account, but at nodes that it
+//! has opened to them. At the domain's service the tree `hosts` is the collectors': each creates and publishes below
+//! `hosts/NAME`, by the name of its account. A subscription to a collection there brings all that happens below it, at
+//! any depth, unless it says otherwise (XEP-0248 would have it bring new nodes only); and nothing of a node that its
+//! subscriber may not read itself.
 
 mod access;
+mod affiliation;
+mod approval;
+mod collection;
 mod config;
+mod disco;
 mod error;
+mod features;
+mod form;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod item;
+mod last_item;
 mod notification;
+mod options;
 mod owner;
+mod publish;
 mod recipients;
+mod request;
 mod service;
+mod subscribers;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -20,40 +35,45 @@ mod wire;
 
 use crate::router::{Addressee, Context, Iq, IqRoute, Module, Session, Status, Xep};
 use crate::service::disco::{Info, Item};
-use crate::stanza::{Condition, StanzaError, ns};
+use crate::stanza::{Condition, Stanza, StanzaError, ns};
+use crate::store::Batch;
 use crate::xml::{Element, Frame};
 use jid::{BareJid, FullJid};
-use recipients::send_last_items;
-use service::Service;
+use request::Request;
+use service::{Face, LABEL, Service};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wire::Request;
 
-/// Answers for the nodes of accounts, and notifies of their events.
+/// Answers for the nodes of accounts and of the domain's service, and notifies of their events.
 #[derive(Debug, Default)]
-pub struct Pep {
+pub struct PubSub {
     /// What each available session with capabilities was last known to want; held while nodes change and while last
     /// items are sent, so that everybody hears of a node in the order of its changes.
     wants: Mutex<Wants>,
 }
 
 type Wants = HashMap<FullJid, Arc<BTreeSet<String>>>;
+/// The payload of a result, or an error.
+type Answer = Result<Option<Element>, StanzaError>;
 
-macro_rules! features {
-    ($($name:literal)*) => { &[ns::PUBSUB, $(concat!("http://jabber.org/protocol/pubsub#", $name)),*] };
-}
-
-const fn route(ns: &'static str) -> IqRoute {
+const fn route(addressee: Addressee, ns: &'static str, name: &'static str, set: bool) -> IqRoute {
     IqRoute {
-        get: true,
-        set: true,
-        addressee: Addressee::Account,
+        get: !set || !is_command(name),
+        set,
+        addressee,
         ns,
-        name: "pubsub",
+        name,
     }
 }
 
-impl Module for Pep {
+/// Commands are run, never asked for.
+const fn is_command(name: &str) -> bool {
+    matches!(name.as_bytes(), b"command")
+}
+
+const SERVICE: Addressee = Addressee::Service(LABEL);
+
+impl Module for PubSub {
     fn xeps(&self) -> &'static [Xep] {
         &[
             Xep {
@@ -69,22 +89,38 @@ impl Module for Pep {
                 status: Status::Partial,
             },
             Xep {
+                number: "XEP-0248",
+                title: "PubSub Collection Nodes",
+                version: "0.5.0",
+                status: Status::Partial,
+            },
+            Xep {
+                number: "XEP-0222",
+                title: "Persistent Storage of Public Data via PubSub",
+                version: "1.0",
+                status: Status::Complete,
+            },
+            Xep {
                 number: "XEP-0223",
                 title: "Persistent Storage of Private Data via PubSub",
                 version: "1.1.1",
                 status: Status::Complete,
             },
+            Xep {
+                number: "XEP-0131",
+                title: "Stanza Headers and Internet Metadata",
+                version: "1.2",
+                status: Status::Partial,
+            },
         ]
     }
 
+    fn service(&self) -> Option<(&'static str, &'static str)> {
+        Some((LABEL, disco::NAME))
+    }
+
     fn account_features(&self) -> &'static [&'static str] {
-        features! {
-            "access-presence" "auto-create" "auto-subscribe" "config-node" "config-node-max" "create-and-configure"
-            "create-nodes" "delete-items" "delete-nodes" "filtered-notifications" "instant-nodes" "item-ids"
-            "last-published" "member-affiliation" "meta-data" "modify-affiliations" "multi-items" "outcast-affiliation"
-            "persistent-items" "presence-subscribe" "publish" "publish-options" "purge-nodes" "retract-items"
-            "retrieve-default" "retrieve-items" "retrieve-subscriptions" "subscribe"
-        }
+        features::OF_ACCOUNT
     }
 
     fn account_identities(&self) -> &'static [(&'static str, &'static str, &'static str)] {
@@ -92,36 +128,81 @@ impl Module for Pep {
     }
 
     fn account_items(&self, cx: &Context<'_>, account: &BareJid, asker: &BareJid, node: Option<&str>) -> Vec<Item> {
-        let service = Service { cx, account, asker };
+        let service = of_account(cx, account, asker);
         match node {
-            Some(node) => self.items(&service, node),
-            None => self.nodes(&service),
+            Some(node) => disco::items_of(&service, node),
+            None => disco::all_nodes(&service),
         }
     }
 
     fn account_node(&self, cx: &Context<'_>, account: &BareJid, asker: &BareJid, node: &str) -> Option<Info> {
-        let record = Service { cx, account, asker }.readable(node).ok()?;
-        let info = Info::new(Some(node))
-            .identity("pubsub", "leaf", "")
-            .features([ns::PUBSUB]);
-        Some(info.form(config::metadata(&record.config)))
+        disco::node_info(&of_account(cx, account, asker), node)
     }
 
     fn iq_routes(&self) -> &'static [IqRoute] {
-        const { &[route(ns::PUBSUB), route(ns::PUBSUB_OWNER)] }
+        const {
+            &[
+                route(Addressee::Account, ns::PUBSUB, "pubsub", true),
+                route(Addressee::Account, ns::PUBSUB_OWNER, "pubsub", true),
+                route(SERVICE, ns::PUBSUB, "pubsub", true),
+                route(SERVICE, ns::PUBSUB_OWNER, "pubsub", true),
+                route(SERVICE, ns::DISCO_INFO, "query", false),
+                route(SERVICE, ns::DISCO_ITEMS, "query", false),
+                route(SERVICE, ns::COMMANDS, "command", true),
+            ]
+        }
     }
 
-    fn handle_iq(&self, cx: &Context<'_>, iq: &Iq<'_>) -> Result<Option<Element>, StanzaError> {
-        let (Some(account), Some(asker)) = (iq.account, cx.asker()) else {
-            return Err(Condition::ServiceUnavailable.into());
+    fn handle_iq(&self, cx: &Context<'_>, iq: &Iq<'_>) -> Answer {
+        let asker = cx.asker().ok_or(Condition::ServiceUnavailable)?;
+        let own = cx.service(LABEL).ok_or(Condition::ServiceUnavailable)?;
+        let service = match iq.account {
+            Some(account) => of_account(cx, account, asker),
+            None => of_domain(cx, &own, asker),
         };
-        let request = Request::read(iq.payload, iq.set)?;
-        let service = Service { cx, account, asker };
-        if !cx.may_see(asker, account) && !is_open(&service, &request) {
-            return Err(Condition::ServiceUnavailable.into());
+        let node = iq.payload.attr("node").filter(|node| !node.is_empty());
+        match (iq.payload.ns().as_str(), iq.payload.name()) {
+            (ns::DISCO_INFO, _) => disco::info(&service, node).map(Some),
+            (ns::DISCO_ITEMS, _) => disco::items(&service, node).map(Some),
+            (_, "command") if node == Some(approval::GET_PENDING) => approval::get_pending(&service, iq.payload),
+            (_, "command") => Err(Condition::ItemNotFound.into()),
+            _ => self.answer(&service, iq),
         }
-        let _order = iq.set.then(|| self.wants());
-        answer(&service, request)
+    }
+
+    fn handle_message(&self, cx: &Context<'_>, label: Option<&str>, stanza: &Stanza) -> bool {
+        let (Some(asker), Some(own)) = (cx.asker(), cx.service(LABEL)) else {
+            return false;
+        };
+        let service = match label {
+            Some(LABEL) => of_domain(cx, &own, asker),
+            Some(_) => return false,
+            None => of_account(cx, asker, asker),
+        };
+        let Some(answer) = approval::answer_of(stanza) else {
+            return false;
+        };
+        let _order = self.wants();
+        if let Some(Err(refusal)) = answer.map(|fields| approval::answered(&service, &fields)) {
+            tracing::debug!(?refusal, "an answer to a subscription request was ignored");
+        }
+        true
+    }
+
+    fn presence_available(&self, cx: &Context<'_>, session: &Session, _: &Frame, first: bool) {
+        if first {
+            let _order = self.wants();
+            last_item::of_subscriptions(cx, session);
+        }
+    }
+
+    fn account_removed(&self, cx: &Context<'_>, account: &BareJid) {
+        let _order = self.wants();
+        let mut batch = Batch::new();
+        cx.store().pep().forget(&mut batch, account.as_str());
+        if let Err(error) = cx.store().submit(batch) {
+            tracing::error!(%error, "an account that was removed keeps its affiliations and subscriptions");
+        }
     }
 
     fn caps_changed(&self, cx: &Context<'_>, session: &Session) {
@@ -137,7 +218,7 @@ impl Module for Pep {
             .into_iter()
             .map(|contact| contact.to_bare());
         for publisher in publishers.chain([session.account().clone()]) {
-            send_last_items(cx, &publisher, session, is_new);
+            last_item::of_account(cx, &publisher, session, is_new);
         }
     }
 
@@ -159,70 +240,74 @@ impl Module for Pep {
         let wants = self.wants();
         for session in cx.available(contact) {
             if let Some(wanted) = wants.get(session.jid()) {
-                send_last_items(cx, account, &session, |interest| wanted.contains(interest));
+                last_item::of_account(cx, account, &session, |interest| wanted.contains(interest));
             }
         }
     }
 }
 
-impl Pep {
+impl PubSub {
     fn wants(&self) -> MutexGuard<'_, Wants> {
         self.wants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn nodes(&self, service: &Service<'_, '_>) -> Vec<Item> {
-        let nodes = service.nodes().nodes(service.owner()).into_iter();
-        let readable =
-            nodes.filter(|(_, node)| access::may_read(service.cx, service.account, node, service.asker).is_ok());
-        readable
-            .map(|(name, node)| Item {
-                jid: service.account.to_string(),
-                node: Some(name),
-                name: node.config.title,
-            })
-            .collect()
-    }
-
-    /// The items of a node (XEP-0060 section 5.5): their names are their ids.
-    fn items(&self, service: &Service<'_, '_>, node: &str) -> Vec<Item> {
-        if service.readable(node).is_err() {
-            return Vec::new();
+    fn answer(&self, service: &Service<'_, '_>, iq: &Iq<'_>) -> Answer {
+        let request = Request::read(iq.payload, iq.set)?;
+        let is_stranger = service.face == Face::Account && !service.cx.may_see(service.asker, service.jid);
+        let _order = iq.set.then(|| self.wants());
+        match is_stranger {
+            false => answer(service, request),
+            true if request.node().is_none() => Err(Condition::ServiceUnavailable.into()),
+            // What a stranger may not do an absent account cannot do either.
+            true => answer(service, request).map_err(|_| Condition::ServiceUnavailable.into()),
         }
-        let ids = service.nodes().item_ids(service.owner(), node).into_iter();
-        ids.map(|id| Item {
-            jid: service.account.to_string(),
-            node: None,
-            name: Some(id),
-        })
-        .collect()
     }
 }
 
-/// Whether a request is one that a stranger may make: it reads a node that is open.
-fn is_open(service: &Service<'_, '_>, request: &Request) -> bool {
-    match request {
-        Request::Items { node, .. } | Request::Subscribe { node, .. } | Request::Unsubscribe { node, .. } => {
-            service.readable(node).is_ok()
-        }
-        _ => false,
+fn of_account<'a, 'r>(cx: &'a Context<'r>, account: &'a BareJid, asker: &'a BareJid) -> Service<'a, 'r> {
+    Service {
+        cx,
+        face: Face::Account,
+        jid: account,
+        asker,
     }
 }
 
-fn answer(service: &Service<'_, '_>, request: Request) -> Result<Option<Element>, StanzaError> {
+fn of_domain<'a, 'r>(cx: &'a Context<'r>, own: &'a BareJid, asker: &'a BareJid) -> Service<'a, 'r> {
+    Service {
+        cx,
+        face: Face::Domain,
+        jid: own,
+        asker,
+    }
+}
+
+fn answer(service: &Service<'_, '_>, request: Request) -> Answer {
     match request {
-        Request::Publish(publish) => item::publish(service, publish),
+        Request::Publish(new) => publish::publish(service, new),
         Request::Retract { node, ids, notify } => item::retract(service, &node, &ids, notify),
-        Request::Items { node, ids, max } => item::retrieve(service, &node, &ids, max),
-        Request::Subscribe { node, jid } => subscription::subscribe(service, &node, &jid),
-        Request::Unsubscribe { node, jid } => subscription::unsubscribe(service, &node, &jid),
+        Request::Items(items) => item::retrieve(service, &items),
+        Request::Subscribe { node, jid, options } => subscription::subscribe(service, &node, &jid, options.as_ref()),
+        Request::Unsubscribe(named) => subscription::unsubscribe(service, &named),
+        Request::Options(named) => options::retrieve(service, &named),
+        Request::SetOptions(named, fields) => options::set(service, &named, fields.as_ref()),
         Request::Subscriptions { node } => subscription::list(service, node.as_deref()),
+        Request::Affiliations { node } => affiliation::own(service, node.as_deref()),
+        Request::DefaultOptions { node } => options::defaults(service, node.as_deref()),
         Request::Create { node, fields } => owner::create(service, node, &fields),
-        Request::Default => owner::default_configuration(service),
+        Request::Default { is_collection } => owner::default_configuration(service, is_collection),
         Request::Configuration { node } => owner::configuration(service, &node),
         Request::Configure { node, fields } => owner::configure(service, &node, fields.as_ref()),
-        Request::Delete { node } => owner::delete(service, &node),
+        Request::Delete { node, redirect } => owner::delete(service, &node, redirect),
         Request::Purge { node } => owner::purge(service, &node),
-        Request::Affiliations { node } => owner::affiliations(service, &node),
-        Request::Affiliate { node, affiliations } => owner::affiliate(service, &node, &affiliations),
+        Request::NodeAffiliations { node } => affiliation::list(service, &node),
+        Request::Affiliate { node, affiliations } => affiliation::change(service, &node, &affiliations),
+        Request::NodeSubscriptions { node } => subscribers::list(service, &node),
+        Request::Resubscribe { node, changes } => subscribers::change(service, &node, &changes),
+        Request::Associate {
+            collection,
+            node,
+            associate,
+        } => collection::associate(service, &collection, &node, associate),
     }
 }

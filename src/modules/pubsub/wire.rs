@@ -2,117 +2,100 @@
 //! cannot say which of the XEP's conditions was met.
 
 use super::error::{bad_request, unsupported};
+use super::request::{Fields, Items, Named, NewItem, Publish, Request, Resubscribed};
+use crate::stanza::rsm::SetQuery;
 use crate::stanza::{Condition, StanzaError, ns, parse_jid};
 use crate::store::Affiliation;
 use crate::xml::Element;
 use jid::{BareJid, Jid};
 
-/// The fields of a submitted data form: variable, values.
-pub type Fields = Vec<(String, Vec<String>)>;
-
-/// A request to a pubsub service.
-#[derive(Clone, Debug)]
-pub enum Request {
-    /// Section 7.1.
-    Publish(Publish),
-    /// Section 7.2.
-    Retract {
-        node: String,
-        ids: Vec<String>,
-        notify: bool,
-    },
-    /// Section 6.5.
-    Items {
-        node: String,
-        ids: Vec<String>,
-        max: Option<usize>,
-    },
-    /// Section 8.1.
-    Create { node: Option<String>, fields: Fields },
-    /// Section 6.1.
-    Subscribe { node: String, jid: Jid },
-    /// Section 6.2.
-    Unsubscribe { node: String, jid: Jid },
-    /// Section 5.6: the asker's own.
-    Subscriptions { node: Option<String> },
-    /// Section 8.3.
-    Default,
-    /// Section 8.2.1.
-    Configuration { node: String },
-    /// Section 8.2.4; `None` is the cancelled form.
-    Configure { node: String, fields: Option<Fields> },
-    /// Section 8.4.
-    Delete { node: String },
-    /// Section 8.5.
-    Purge { node: String },
-    /// Section 8.9.1: the node's.
-    Affiliations { node: String },
-    /// Section 8.9.2.
-    Affiliate {
-        node: String,
-        affiliations: Vec<(BareJid, Option<Affiliation>)>,
-    },
-}
-
-/// Section 7.1: one item, to a node, on conditions.
-#[derive(Clone, Debug)]
-pub struct Publish {
-    /// The node.
-    pub node: String,
-    /// The item's id, if the publisher chose one.
-    pub id: Option<String>,
-    /// Its one payload.
-    pub payload: Element,
-    /// What the node's configuration must be (section 7.1.5).
-    pub options: Fields,
-}
+/// A request that was read, or why not.
+type Read = Result<Request, StanzaError>;
 
 impl Request {
     /// Reads `<pubsub/>` of either namespace, of an iq get or set.
     ///
     /// # Errors
     /// What XEP-0060 says for what is malformed, missing or not supported.
-    pub fn read(pubsub: &Element, set: bool) -> Result<Request, StanzaError> {
-        let owner = pubsub.has_ns(ns::PUBSUB_OWNER);
-        let mut verbs = pubsub.children().filter(|child| !is_companion(child));
+    pub fn read(pubsub: &Element, set: bool) -> Read {
+        let mut verbs = pubsub.children().filter(|child| !is_companion(pubsub, child));
         let (Some(verb), None) = (verbs.next(), verbs.next()) else {
             return Err(Condition::BadRequest.into());
         };
-        match (owner, set, verb.name()) {
-            (false, true, "publish") => publish(pubsub, verb).map(Request::Publish),
-            (false, true, "retract") => retract(verb),
-            (false, true, "create") => create(pubsub, verb),
-            (false, true, "subscribe") => Ok(Request::Subscribe {
-                node: node(verb)?,
-                jid: jid(verb)?,
-            }),
-            (false, true, "unsubscribe") => Ok(Request::Unsubscribe {
-                node: node(verb)?,
-                jid: jid(verb)?,
-            }),
-            (false, false, "items") => items(verb),
-            (false, false, "subscriptions") => Ok(Request::Subscriptions { node: node(verb).ok() }),
-            (_, false, "default") => Ok(Request::Default),
-            (true, false, "configure") => Ok(Request::Configuration { node: node(verb)? }),
-            (true, true, "configure") => configure(verb),
-            (true, true, "delete") => Ok(Request::Delete { node: node(verb)? }),
-            (true, true, "purge") => Ok(Request::Purge { node: node(verb)? }),
-            (true, false, "affiliations") => Ok(Request::Affiliations { node: node(verb)? }),
-            (true, true, "affiliations") => affiliate(verb),
-            (false, _, "affiliations") => Err(unsupported("retrieve-affiliations")),
-            (false, _, "options") => Err(unsupported("subscription-options")),
-            (true, _, "subscriptions") => Err(unsupported("manage-subscriptions")),
-            _ => Err(Condition::BadRequest.into()),
+        match (pubsub.has_ns(ns::PUBSUB_OWNER), set) {
+            (false, true) => write(pubsub, verb),
+            (false, false) => ask(pubsub, verb),
+            (true, true) => manage(verb),
+            (true, false) => inspect(verb),
         }
     }
 }
 
+/// What publishers, subscribers and creators do.
+fn write(pubsub: &Element, verb: &Element) -> Read {
+    match verb.name() {
+        "publish" => publish(pubsub, verb).map(Request::Publish),
+        "retract" => retract(verb),
+        "create" => create(pubsub, verb),
+        "subscribe" => subscribe(pubsub, verb),
+        "unsubscribe" => named(verb).map(Request::Unsubscribe),
+        "options" => {
+            let form = verb.get_child("x", ns::DATA_FORMS).ok_or(Condition::BadRequest)?;
+            Ok(Request::SetOptions(named(verb)?, submitted(form)))
+        }
+        "affiliations" => Err(unsupported("modify-affiliations")),
+        _ => Err(Condition::BadRequest.into()),
+    }
+}
+
+/// What anybody may ask for.
+fn ask(pubsub: &Element, verb: &Element) -> Read {
+    match verb.name() {
+        "items" => items(pubsub, verb),
+        "subscriptions" => Ok(Request::Subscriptions { node: node(verb).ok() }),
+        "affiliations" => Ok(Request::Affiliations { node: node(verb).ok() }),
+        "options" => named(verb).map(Request::Options),
+        "default" => Ok(Request::DefaultOptions { node: node(verb).ok() }),
+        _ => Err(Condition::BadRequest.into()),
+    }
+}
+
+/// What owners do.
+fn manage(verb: &Element) -> Read {
+    match verb.name() {
+        "configure" => configure(verb),
+        "delete" => Ok(Request::Delete {
+            node: node(verb)?,
+            redirect: redirect(verb),
+        }),
+        "purge" => Ok(Request::Purge { node: node(verb)? }),
+        "affiliations" => affiliate(verb),
+        "subscriptions" => resubscribe(verb),
+        "collection" => associate(verb),
+        _ => Err(Condition::BadRequest.into()),
+    }
+}
+
+/// What owners ask for.
+fn inspect(verb: &Element) -> Read {
+    match verb.name() {
+        "default" => Ok(Request::Default {
+            is_collection: verb.attr("type") == Some("collection"),
+        }),
+        "configure" => Ok(Request::Configuration { node: node(verb)? }),
+        "affiliations" => Ok(Request::NodeAffiliations { node: node(verb)? }),
+        "subscriptions" => Ok(Request::NodeSubscriptions { node: node(verb)? }),
+        _ => Err(Condition::BadRequest.into()),
+    }
+}
+
 /// An element that only goes with another.
-fn is_companion(child: &Element) -> bool {
+fn is_companion(pubsub: &Element, child: &Element) -> bool {
     match child.name() {
         "publish-options" => true,
         "configure" => child.has_ns(ns::PUBSUB),
         "set" => child.has_ns(ns::RSM),
+        "options" => pubsub.has_child("subscribe", ns::PUBSUB),
         _ => false,
     }
 }
@@ -129,27 +112,38 @@ fn jid(verb: &Element) -> Result<Jid, StanzaError> {
     parse_jid(jid).ok_or_else(|| Condition::JidMalformed.into())
 }
 
-fn publish(pubsub: &Element, verb: &Element) -> Result<Publish, StanzaError> {
-    let node = node(verb)?;
-    let mut items = verb.children().filter(|child| child.is("item", ns::PUBSUB));
-    let item = items.next().ok_or_else(|| bad_request("item-required"))?;
-    if items.next().is_some() {
-        return Err(Condition::BadRequest.into());
-    }
-    let mut payloads = item.children();
-    let payload = payloads.next().ok_or_else(|| bad_request("payload-required"))?;
-    if payloads.next().is_some() {
-        return Err(bad_request("invalid-payload"));
-    }
-    Ok(Publish {
-        node,
-        id: id(item),
-        payload: payload.clone(),
-        options: companion(pubsub, "publish-options")?,
+fn subid(verb: &Element) -> Option<String> {
+    verb.attr("subid").filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+fn named(verb: &Element) -> Result<Named, StanzaError> {
+    Ok(Named {
+        node: node(verb)?,
+        jid: jid(verb)?,
+        subid: subid(verb),
     })
 }
 
-fn retract(verb: &Element) -> Result<Request, StanzaError> {
+fn publish(pubsub: &Element, verb: &Element) -> Result<Publish, StanzaError> {
+    let node = node(verb)?;
+    let items = verb.children().filter(|child| child.is("item", ns::PUBSUB));
+    Ok(Publish {
+        node,
+        items: items.map(new_item).collect::<Result<_, _>>()?,
+        options: companion(pubsub, "publish-options")?.unwrap_or_default(),
+    })
+}
+
+fn new_item(item: &Element) -> Result<NewItem, StanzaError> {
+    let mut payloads = item.children();
+    let payload = payloads.next().cloned();
+    if payloads.next().is_some() {
+        return Err(bad_request("invalid-payload"));
+    }
+    Ok(NewItem { id: id(item), payload })
+}
+
+fn retract(verb: &Element) -> Read {
     let node = node(verb)?;
     let ids = ids(verb);
     if ids.is_empty() {
@@ -159,36 +153,71 @@ fn retract(verb: &Element) -> Result<Request, StanzaError> {
     Ok(Request::Retract { node, ids, notify })
 }
 
-fn items(verb: &Element) -> Result<Request, StanzaError> {
+fn items(pubsub: &Element, verb: &Element) -> Read {
     let max = match verb.attr("max_items") {
         None => None,
         Some(max) => Some(max.parse().map_err(|_| StanzaError::from(Condition::BadRequest))?),
     };
-    Ok(Request::Items {
+    let is_paged = pubsub.has_child("set", ns::RSM);
+    let page = is_paged.then(|| SetQuery::within(pubsub)).transpose()?;
+    Ok(Request::Items(Items {
         node: node(verb)?,
         ids: ids(verb),
         max,
-    })
+        page,
+        subid: subid(verb),
+    }))
 }
 
-fn create(pubsub: &Element, verb: &Element) -> Result<Request, StanzaError> {
+fn create(pubsub: &Element, verb: &Element) -> Read {
+    // Section 8.1.3: it has the name already.
+    let configure = pubsub.get_child("configure", ns::PUBSUB);
+    if configure.is_some_and(|configure| configure.attr("node").is_some()) {
+        return Err(Condition::BadRequest.into());
+    }
     Ok(Request::Create {
         node: node(verb).ok(),
-        fields: companion(pubsub, "configure")?,
+        fields: companion(pubsub, "configure")?.unwrap_or_default(),
     })
 }
 
-fn configure(verb: &Element) -> Result<Request, StanzaError> {
+fn subscribe(pubsub: &Element, verb: &Element) -> Read {
+    // Section 6.3.7: node and JID are those of the subscription.
+    let options = pubsub.get_child("options", ns::PUBSUB);
+    if options.is_some_and(|options| options.attr("node").is_some() || options.attr("jid").is_some()) {
+        return Err(Condition::BadRequest.into());
+    }
+    Ok(Request::Subscribe {
+        node: node(verb)?,
+        jid: jid(verb)?,
+        options: companion(pubsub, "options")?,
+    })
+}
+
+fn configure(verb: &Element) -> Read {
     let form = verb.get_child("x", ns::DATA_FORMS).ok_or(Condition::BadRequest)?;
-    let fields = (form.attr("type") != Some("cancel")).then(|| fields(form));
     Ok(Request::Configure {
         node: node(verb)?,
-        fields,
+        fields: submitted(form),
     })
 }
 
-fn affiliate(verb: &Element) -> Result<Request, StanzaError> {
-    let affiliations = verb.children().map(affiliation).collect::<Result<_, _>>()?;
+fn redirect(verb: &Element) -> Option<String> {
+    let redirect = verb.get_child("redirect", ns::PUBSUB_OWNER)?;
+    redirect.attr("uri").map(str::to_owned)
+}
+
+fn affiliate(verb: &Element) -> Read {
+    let changes = verb.children().filter(|child| child.attr("affiliation").is_some());
+    let affiliations: Vec<_> = changes.map(affiliation).collect::<Result<_, _>>()?;
+    let twice = |index: usize| {
+        affiliations[..index]
+            .iter()
+            .any(|(jid, _)| *jid == affiliations[index].0)
+    };
+    if (1..affiliations.len()).any(twice) {
+        return Err(Condition::BadRequest.into());
+    }
     Ok(Request::Affiliate {
         node: node(verb)?,
         affiliations,
@@ -197,14 +226,45 @@ fn affiliate(verb: &Element) -> Result<Request, StanzaError> {
 
 fn affiliation(child: &Element) -> Result<(BareJid, Option<Affiliation>), StanzaError> {
     let affiliation = match child.attr("affiliation") {
-        Some("member") => Some(Affiliation::Member),
-        Some("outcast") => Some(Affiliation::Outcast),
         Some("none") => None,
-        // An account has one owner and one publisher: itself (XEP-0163 section 2.2).
-        Some("owner" | "publisher" | "publish-only") => return Err(Condition::NotAllowed.into()),
-        _ => return Err(Condition::BadRequest.into()),
+        Some(word) => Some(word.parse().map_err(|()| StanzaError::from(Condition::BadRequest))?),
+        None => return Err(Condition::BadRequest.into()),
     };
     Ok((jid(child)?.to_bare(), affiliation))
+}
+
+fn resubscribe(verb: &Element) -> Read {
+    let changes = verb
+        .children()
+        .filter_map(|child| Some((child, child.attr("subscription")?)));
+    let changed = |(child, state): (&Element, &str)| {
+        Ok(Resubscribed {
+            jid: jid(child)?,
+            subid: subid(child),
+            state: state.to_owned(),
+        })
+    };
+    Ok(Request::Resubscribe {
+        node: node(verb)?,
+        changes: changes.map(changed).collect::<Result<_, StanzaError>>()?,
+    })
+}
+
+fn associate(verb: &Element) -> Read {
+    let mut children = verb.children();
+    let (Some(child), None) = (children.next(), children.next()) else {
+        return Err(Condition::BadRequest.into());
+    };
+    let associate = match child.name() {
+        "associate" => true,
+        "dissociate" => false,
+        _ => return Err(Condition::BadRequest.into()),
+    };
+    Ok(Request::Associate {
+        collection: node(verb)?,
+        node: node(child)?,
+        associate,
+    })
 }
 
 fn id(item: &Element) -> Option<String> {
@@ -218,17 +278,22 @@ fn ids(verb: &Element) -> Vec<String> {
         .collect()
 }
 
-/// The form in a companion element; empty when there is none.
-fn companion(pubsub: &Element, name: &str) -> Result<Fields, StanzaError> {
+/// The form in a companion element, if there is one.
+fn companion(pubsub: &Element, name: &str) -> Result<Option<Fields>, StanzaError> {
     let Some(companion) = pubsub.get_child(name, ns::PUBSUB) else {
-        return Ok(Fields::new());
+        return Ok(None);
     };
     match companion.get_child("x", ns::DATA_FORMS) {
-        Some(form) => Ok(fields(form)),
+        Some(form) => Ok(Some(fields(form))),
         // Section 8.1.3: an empty <configure/> asks for the default.
-        None if name == "configure" => Ok(Fields::new()),
+        None if name == "configure" => Ok(None),
         None => Err(Condition::BadRequest.into()),
     }
+}
+
+/// The fields of a form; `None` when it is cancelled.
+fn submitted(form: &Element) -> Option<Fields> {
+    (form.attr("type") != Some("cancel")).then(|| fields(form))
 }
 
 /// The fields of a form but its type.
@@ -268,8 +333,6 @@ mod tests {
                 "<publish node=''><item><a xmlns='a'/></item></publish>",
                 "nodeid-required",
             ),
-            ("<publish node='n'/>", "item-required"),
-            ("<publish node='n'><item/></publish>", "payload-required"),
             (
                 "<publish node='n'><item><a xmlns='a'/><b xmlns='b'/></item></publish>",
                 "invalid-payload",
@@ -279,6 +342,7 @@ mod tests {
             ("<retract node='n'><item/></retract>", "item-required"),
             ("<subscribe node='n'/>", "jid-required"),
             ("<subscribe jid='a@x'/>", "nodeid-required"),
+            ("<unsubscribe node='n'/>", "jid-required"),
         ];
         for (verb, expected) in cases {
             let xml = ["<pubsub xmlns='http://jabber.org/protocol/pubsub'>", verb, "</pubsub>"].concat();
@@ -294,10 +358,10 @@ mod tests {
             ("<frobnicate node='n'/>", true),
             ("<create node='a'/><create node='b'/>", true),
             ("<publish-options/>", true),
-            (
-                "<publish node='n'><item><a xmlns='a'/></item><item><a xmlns='a'/></item></publish>",
-                true,
-            ),
+            ("<create node='n'/><configure node='n'/>", true),
+            ("<subscribe node='n' jid='a@x'/><options node='n'/>", true),
+            ("<options node='n' jid='a@x'/>", true),
+            ("<unsubscribe node='n' jid='a@x'/><options/>", true),
             (
                 "<publish node='n'><item><a xmlns='a'/></item></publish><publish-options/>",
                 true,
@@ -321,7 +385,10 @@ mod tests {
         let Ok(Request::Publish(publish)) = Request::read(&xml.parse().expect("XML"), true) else {
             panic!("a publish");
         };
-        assert_eq!((publish.node.as_str(), publish.id.as_deref()), ("n", Some("i")));
+        assert_eq!(
+            (publish.node.as_str(), publish.items[0].id.as_deref()),
+            ("n", Some("i"))
+        );
         assert_eq!(
             publish.options,
             [("pubsub#access_model".to_owned(), vec!["whitelist".to_owned()])]

@@ -2,7 +2,7 @@
 
 use crate::router::bench::{Bench, DOMAIN};
 use crate::router::{Addressee, Context, Iq, IqRoute, Module};
-use crate::stanza::StanzaError;
+use crate::stanza::{Stanza, StanzaError};
 use crate::xml::{Element, element};
 use jid::FullJid;
 use std::sync::{Arc, Mutex};
@@ -25,9 +25,23 @@ const fn route(addressee: Addressee, name: &'static str) -> IqRoute {
 }
 
 impl Module for Curious {
+    fn service(&self) -> Option<(&'static str, &'static str)> {
+        Some(("echo", "Echo"))
+    }
+
+    fn handle_message(&self, _cx: &Context<'_>, service: Option<&str>, stanza: &Stanza) -> bool {
+        let taken = stanza.frame.children().any(|child| child.ns == "urn:x");
+        if taken {
+            let heard = service.unwrap_or("own account").to_owned();
+            self.heard.lock().unwrap().push(heard);
+        }
+        taken
+    }
+
     fn iq_routes(&self) -> &'static [IqRoute] {
         const {
             &[
+                route(Addressee::Service("echo"), "own"),
                 route(Addressee::Server, "any"),
                 route(Addressee::Account, "any"),
                 route(Addressee::OwnAccount, "own"),
@@ -88,6 +102,39 @@ fn a_request_finds_the_module_that_registered_for_it() {
     }
     ada.send("<iq type='set' id='1'><own xmlns='urn:x'/></iq>");
     assert_eq!(ada.received(), ["iq error service-unavailable"]);
+}
+
+#[test]
+fn a_service_has_a_domain_of_its_own() {
+    let (bench, heard) = curious();
+    let ada = bench.connect("ada/desk");
+    for (to, answer) in [
+        ("echo.mon.example", "iq result <echo.mon.example seen=server"),
+        ("ECHO.mon.example/x", "iq result <echo.mon.example/x seen=server"),
+        (
+            "other.mon.example",
+            "iq error <other.mon.example remote-server-not-found",
+        ),
+        (
+            "x.echo.mon.example",
+            "iq error <x.echo.mon.example remote-server-not-found",
+        ),
+        ("echomon.example", "iq error <echomon.example remote-server-not-found"),
+    ] {
+        ada.send(&format!("<iq type='get' id='1' to='{to}'><own xmlns='urn:x'/></iq>"));
+        assert_eq!(ada.received(), [answer], "{to}");
+    }
+    ada.send("<message to='echo.mon.example'><m xmlns='urn:x'/></message>");
+    ada.send("<message to='ada@@'><m xmlns='urn:x'/></message>");
+    ada.send("<message to='nobody@@'><m xmlns='urn:x'/></message>");
+    assert_eq!(*heard.lock().unwrap(), ["echo", "own account"]);
+    assert!(ada.received().is_empty());
+    ada.send("<message to='echo.mon.example'><body>hi</body></message>");
+    assert_eq!(ada.received(), ["message error <echo.mon.example service-unavailable"]);
+    for kind in ["", "type='probe'", "type='subscribe'", "type='unavailable'"] {
+        ada.send(&format!("<presence to='echo.mon.example' {kind}/>"));
+    }
+    assert!(ada.received().is_empty());
 }
 
 #[test]

@@ -1,19 +1,21 @@
 //! Nodes and their items, for PEP (XEP-0163) and for pubsub services (XEP-0060).
 
+mod config;
 mod item;
 mod node;
+mod subscription;
 
+pub use config::{AccessModel, ChildrenPolicy, NodeConfig, NotificationType, PublishModel, SendLast};
 #[cfg(any(test, fuzzing))]
 pub(super) use item::Head;
-pub use item::{PepItem, Published};
-pub use node::{AccessModel, Affiliation, Node, NodeConfig, Owner, PublishModel, SendLast, Subscribed};
+pub use item::{ItemHead, PepItem, Published};
+pub use node::{Affiliation, Node, Owner};
+pub use subscription::{Show, Subscribed, Subscription, SubscriptionOptions, SubscriptionType};
 
 use super::key::{Key, Parts, Table};
 use super::renaming::Renaming;
 use super::{Batch, Store, StoreError, Ticket};
 
-/// Affiliations of a node, and subscriptions of a node.
-const ENTITIES_MAX: usize = 1000;
 /// Bytes of all texts of a node's configuration.
 const CONFIG_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a node's or an item's name (a JID part's limit).
@@ -66,13 +68,13 @@ impl<'a> Pep<'a> {
         self.store.transact(|batch| {
             let mut record = self.node(owner, node).ok_or(StoreError::Absent)?;
             change(&mut record)?;
-            check(&record)?;
+            self.check(&record)?;
             batch.put_json(nodes(owner).text(node), &record);
             Ok(record)
         })
     }
 
-    /// Deletes a node with its items.
+    /// Deletes a node with its items. Nodes of a collection stay, and no longer belong to it.
     ///
     /// # Errors
     /// [`StoreError::Absent`], or as [`Store::submit`].
@@ -82,10 +84,20 @@ impl<'a> Pep<'a> {
                 return Err(StoreError::Absent);
             }
             batch.delete(nodes(owner).text(node));
-            self.delete_all(batch, &[heads(owner).text(node), payloads(owner).text(node)]);
+            self.purge(batch, owner, node);
+            self.orphan(batch, owner, node);
             Ok(())
         })?;
         Ok(ticket)
+    }
+
+    /// Takes an account out of the affiliations and subscriptions of all nodes, so that the next one of that name has none.
+    pub fn forget(&self, batch: &mut Batch, account: &str) {
+        for (key, mut node) in self.store.scan_json::<Node>(&Key::new(Table::Node)) {
+            if node.forget(account) {
+                batch.put_json(Key::from_bytes(key), &node);
+            }
+        }
     }
 
     /// Rewrites publishers, and who is affiliated or subscribed.
@@ -100,6 +112,30 @@ impl<'a> Pep<'a> {
     pub(super) fn remove_account(&self, batch: &mut Batch, account: &str) {
         let owner = Owner::Account(account);
         self.delete_all(batch, &[nodes(owner), heads(owner), payloads(owner)]);
+    }
+
+    /// Takes the nodes of a collection that goes out of it.
+    fn orphan(&self, batch: &mut Batch, owner: Owner<'_>, collection: &str) {
+        for (name, mut node) in self.nodes(owner) {
+            if node.config.collections.iter().any(|parent| parent == collection) {
+                node.config.collections.retain(|parent| parent != collection);
+                batch.put_json(nodes(owner).text(&name), &node);
+            }
+        }
+    }
+
+    fn check(&self, node: &Node) -> Result<(), StoreError> {
+        let limits = self.store.limits();
+        if node.config.text_bytes() > CONFIG_BYTES_MAX {
+            return Err(StoreError::Limit("a node's configuration may have 64 KiB"));
+        }
+        if node.affiliations.len() > limits.node_affiliations_max {
+            return Err(StoreError::Limit("the node has as many affiliations as it may"));
+        }
+        if node.subscribers.len() > limits.node_subscriptions_max {
+            return Err(StoreError::Limit("the node has as many subscriptions as it may"));
+        }
+        Ok(())
     }
 
     fn delete_all(&self, batch: &mut Batch, prefixes: &[Key]) {
@@ -119,29 +155,10 @@ impl<'a> Pep<'a> {
         if self.store.keys(&nodes(owner)).len() >= owner.limits(self.store.limits()).nodes {
             return Err(StoreError::Limit("the owner has as many nodes as it may"));
         }
-        check(record)?;
+        self.check(record)?;
         batch.put_json(key, record);
         Ok(())
     }
-}
-
-fn check(node: &Node) -> Result<(), StoreError> {
-    let config = &node.config;
-    let texts = config
-        .roster_groups
-        .iter()
-        .chain(&config.collections)
-        .chain(&config.title)
-        .chain(&config.payload_type);
-    if texts.map(String::len).sum::<usize>() > CONFIG_BYTES_MAX {
-        return Err(StoreError::Limit("a node's configuration may have 64 KiB"));
-    }
-    if node.affiliations.len().max(node.subscriptions.len()) > ENTITIES_MAX {
-        return Err(StoreError::Limit(
-            "a node may have 1000 affiliations and as many subscriptions",
-        ));
-    }
-    Ok(())
 }
 
 fn keyed(table: Table, owner: Owner<'_>) -> Key {
