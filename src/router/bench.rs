@@ -100,6 +100,15 @@ impl Bench {
         client
     }
 
+    /// As [`Bench::online`], with a role.
+    pub fn online_as(&self, address: &str, role: Role) -> Client {
+        let client = self.bind(address, role, Sink::new(1000, 512 * 1024));
+        client.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
+        client.send("<presence/>");
+        client.received();
+        client
+    }
+
     /// Makes two accounts see each other.
     pub fn befriend(&self, one: &str, other: &str) {
         self.router
