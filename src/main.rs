@@ -40,7 +40,7 @@ struct Place {
     /// The configuration file
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// The domain served: what stands after the @ in every account's address [default: localhost]
+    /// The domain served: what stands after the @ in every account's address [default: the store's, else localhost]
     #[arg(long, value_name = "NAME", global = true)]
     domain: Option<Domain>,
     /// The folder of the store [default: data]
@@ -99,7 +99,7 @@ enum Command {
     /// Give the store, and so every account, another domain; only while it does not run
     #[command(allow_missing_positional = true)]
     RenameDomain {
-        /// The domain that the store was made for [default: the one configured]
+        /// The domain that the store was made for [default: the one configured, else the store's own]
         old: Option<Domain>,
         /// The new domain
         #[arg(required = true)]
@@ -169,7 +169,10 @@ fn run(arguments: Arguments) -> Outcome {
     if let Some(Command::Completions { shell }) = arguments.command {
         return completions(shell);
     }
-    let config = Config::load(&overrides)?;
+    let mut config = Config::load(&overrides)?;
+    if arguments.command.as_ref().is_some_and(Command::names_the_domain) {
+        server::settle_domain(&mut config);
+    }
     match arguments.command {
         None | Some(Command::Run) => server::run(config, overrides)?,
         Some(Command::Account(account)) => self::account(account, &config)?,
@@ -196,6 +199,21 @@ fn run(arguments: Arguments) -> Outcome {
         Some(Command::Completions { .. }) => {} // done before the configuration was read
     }
     Ok(())
+}
+
+impl Command {
+    /// Whether it needs the domain before it opens the store itself, as 'run' does. Others must not look into a store that
+    /// is about to be opened.
+    fn names_the_domain(&self) -> bool {
+        matches!(
+            self,
+            Command::Account(_)
+                | Command::Invite { .. }
+                | Command::Check
+                | Command::Config
+                | Command::RenameDomain { .. }
+        )
+    }
 }
 
 fn account(account: Account, config: &Config) -> Outcome {

@@ -170,6 +170,25 @@ fn a_store_of_another_domain_is_refused_with_the_way_out() {
 }
 
 #[test]
+fn where_no_domain_is_named_the_store_s_own_is_meant() {
+    let mut server = TestServer::for_domain("mon.example", "");
+    server.rewrite_config(|text| text.replace("domain = 'mon.example'", ""));
+    let add = |name: &str| server.run_with_input(&["account", "add", name, "--password-stdin"], "a secret\n");
+    assert!(out(&ended(add("juliet"), 0)).contains("juliet@mon.example"));
+    assert!(!out(&ended(server.run(&["reload"]), 0)).contains("domain"));
+    assert!(server.terminate().success());
+    let add = server.run_with_input(&["account", "add", "romeo", "--password-stdin"], "a secret\n");
+    assert!(out(&ended(add, 0)).contains("romeo@mon.example"));
+    assert!(out(&ended(server.run(&["config"]), 0)).contains("domain = \"mon.example\""));
+    ended(server.run(&["check"]), 0);
+    server.spawn();
+    assert!(out(&ended(server.run(&["status"]), 0)).contains("mon.example"));
+    assert!(server.terminate().success());
+    ended(server.run(&["rename-domain", "watch.example"]), 0);
+    assert!(out(&ended(server.run(&["account", "list"]), 0)).contains("juliet@watch.example"));
+}
+
+#[test]
 fn the_first_start_makes_an_admin_whose_password_is_printed_once() {
     let mut server = TestServer::start();
     let log = server.log();

@@ -1,9 +1,9 @@
 //! The configuration file: where it is, who may change it, what is wrong with it and where.
 
-use super::rows;
 use super::settings::Settings;
+use super::{Config, rows};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where it is looked for when nobody says.
 const PLACES: [&str; 2] = ["watchpost.toml", "/etc/watchpost/watchpost.toml"];
@@ -13,22 +13,25 @@ const PLACES: [&str; 2] = ["watchpost.toml", "/etc/watchpost/watchpost.toml"];
 #[error("{0}")]
 pub struct ConfigError(pub String);
 
-/// Reads the settings: from the file named, else from the first of the usual places, else the defaults. Returns where
-/// they came from, too.
+/// Reads the settings: from the file named, else from the first of the usual places, else the defaults.
 ///
 /// # Errors
 /// The file cannot be read, can be changed by others, or is wrong.
-pub fn read(named: Option<&Path>) -> Result<(Settings, Option<PathBuf>), ConfigError> {
+pub fn read(named: Option<&Path>) -> Result<Config, ConfigError> {
     let usual = || PLACES.iter().map(Path::new).find(|path| path.exists());
     let Some(path) = named.or_else(usual) else {
-        return Ok((Settings::default(), None));
+        return Ok(Config::default());
     };
     let unreadable = |error| ConfigError(format!("{} cannot be read: {error}", path.display()));
     refuse_strangers(path)?;
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let text =
         String::from_utf8(bytes).map_err(|_| ConfigError(format!("{} is not a text in UTF-8", path.display())))?;
-    Ok((parse(&text, path)?, Some(path.to_owned())))
+    Ok(Config {
+        settings: parse(&text, path)?,
+        file: Some(path.to_owned()),
+        domain_given: toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("domain")),
+    })
 }
 
 /// Whoever can change the file can name programs to run: it must belong to root or to us, and nobody else may write it
@@ -256,7 +259,7 @@ mod tests {
         let error = read(Some(&path)).unwrap_err().to_string();
         assert!(error.contains("chmod go-w"), "{error}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(read(Some(&path)).unwrap().0.domain.0, "a.example");
+        assert_eq!(read(Some(&path)).unwrap().settings.domain.0, "a.example");
     }
 
     #[test]

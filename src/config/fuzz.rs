@@ -7,7 +7,13 @@ use std::path::Path;
 pub fn config(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let parse = |text: &str| file::parse(text, Path::new("watchpost.toml"));
-    let document = |settings| Config { settings, file: None }.document();
+    let document = |settings| {
+        Config {
+            settings,
+            ..Config::default()
+        }
+        .document()
+    };
     match parse(text) {
         Ok(settings) => {
             let printed = document(settings);

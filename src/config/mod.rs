@@ -52,6 +52,8 @@ pub struct Config {
     pub settings: Settings,
     /// The file they came from.
     pub file: Option<PathBuf>,
+    /// Whether somebody has named the domain; where nobody has, a store keeps the one that it was made for.
+    pub domain_given: bool,
 }
 
 impl Config {
@@ -60,9 +62,10 @@ impl Config {
     /// # Errors
     /// What is wrong with it, with file and line.
     pub fn load(overrides: &Overrides) -> Result<Config, ConfigError> {
-        let (mut settings, file) = file::read(overrides.file.as_deref())?;
-        overrides.apply(&mut settings);
-        Ok(Config { settings, file })
+        let mut config = file::read(overrides.file.as_deref())?;
+        overrides.apply(&mut config.settings);
+        config.domain_given |= overrides.domain.is_some();
+        Ok(config)
     }
 
     /// Every setting with its value, its meaning and its default, as a configuration file.
@@ -216,14 +219,14 @@ grace = "0s"
             let settings = parse(text);
             let document = Config {
                 settings: settings.clone(),
-                file: None,
+                ..Config::default()
             }
             .document();
             let again = parse(&document);
             assert_eq!(
                 Config {
                     settings: again,
-                    file: None
+                    ..Config::default()
                 }
                 .document(),
                 document,
@@ -237,7 +240,7 @@ grace = "0s"
     fn config_shows_the_meaning_and_the_default_of_a_setting() {
         let document = Config {
             settings: parse(EVERYTHING),
-            file: None,
+            ..Config::default()
         }
         .document();
         assert!(

@@ -68,9 +68,9 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
 
 /// Everything that can be refused comes before anything is promised; what was made by then is what the next start finds
 /// and uses.
-fn start(config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Control, BareJid), ServerError> {
+fn start(mut config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Control, BareJid), ServerError> {
+    let store = orders::open_store(&mut config)?;
     let settings = &config.settings;
-    let store = Store::open_with(&settings.data, &settings.domain.0, &settings.store_options())?;
     let now = SystemTime::now();
     let certificate = certificates::load(&settings.certificate_options(host::name, host::addresses), now);
     let certificate = certificate.map_err(ServerError::new)?;

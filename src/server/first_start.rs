@@ -71,8 +71,8 @@ watchpost {version} serves the domain {domain}. Log in with any XMPP client:
   certificate  SHA-256 {certificate}
 {authority}
 This is the only time that the password is shown; 'watchpost account passwd {ADMIN}' makes another.
-To serve another domain, stop this, and start it with --domain NAME and another --data folder, or write
-domain = \"NAME\" into watchpost.toml; 'watchpost config' prints every setting.
+To serve another domain, stop this, and run 'watchpost rename-domain NAME': all accounts move along.
+'watchpost config' prints every setting.
 
 ",
         version = env!("CARGO_PKG_VERSION"),

@@ -7,7 +7,7 @@ use crate::admin::{
     Accounts, Administration, Answer, Listening, Request, Runner, Service, StatusReport, service_commands,
 };
 use crate::collector::Audit;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Domain, Overrides};
 use crate::net::Tls;
 use crate::net::certificates::{self, Certificate};
 use crate::net::local::{Kept, Local};
@@ -134,7 +134,10 @@ impl Hub {
     /// # Errors
     /// What is wrong.
     pub fn reload(&self) -> Result<String, ServerError> {
-        let new = Config::load(&self.overrides).map_err(ServerError::new)?;
+        let mut new = Config::load(&self.overrides).map_err(ServerError::new)?;
+        if !new.domain_given {
+            new.settings.domain = Domain(self.store.domain().to_owned());
+        }
         self.present(&new)?;
         let mut config = locked(&self.config);
         let changed = config.settings.changed(&new.settings);

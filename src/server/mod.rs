@@ -11,7 +11,7 @@ mod orders;
 mod signals;
 
 pub use check::check;
-pub use orders::{Order, invite, order, reload, rename_domain, revoke_invitations};
+pub use orders::{Order, invite, order, reload, rename_domain, revoke_invitations, settle_domain};
 
 use crate::config::{Config, Overrides};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};

@@ -7,6 +7,7 @@ use crate::modules;
 use crate::router::{Introductions, Router};
 use crate::stanza::Role;
 use crate::store::{self, Store};
+use chrono::TimeDelta;
 use jid::BareJid;
 use std::time::Duration;
 
@@ -48,8 +49,7 @@ pub fn invite(
     role: Role,
     time: Option<Duration>,
 ) -> Result<String, ServerError> {
-    let time = time.unwrap_or(config.settings.invitations.time.0);
-    let secs = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let secs = time.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX));
     let request = Request::Invite { role, jid, secs };
     match admin::ask_or_open(&config.settings.data, request, || open(config))? {
         Answer::Invitation(made) => Ok(admin::invitation(&made, &config.settings.domain.0, admin::is_seen())),
@@ -147,11 +147,41 @@ pub fn rename_domain(config: &Config, old: &Domain, new: &Domain) -> Result<Stri
     let settings = &config.settings;
     store::rename_domain(&settings.data, &old.0, &new.0, &settings.store_options())?;
     Ok(format!(
-        "{} now serves {new} instead of {old}. Set domain = \"{new}\" in the configuration, or start with --domain {new}.\n",
+        "{} now serves {new} instead of {old}. Set domain = \"{new}\" in the configuration, or start with --domain {new};\n\
+         where no domain is named anywhere, there is nothing to do.\n",
         settings.data.display(),
         old = old.0,
         new = new.0
     ))
+}
+
+/// Takes over the domain that the store was made for, where nobody has named one: the running appliance's, or that of the
+/// store in the data directory. What cannot be read stays as it is; the command that follows says why.
+pub fn settle_domain(config: &mut Config) {
+    if config.domain_given || !config.settings.data.join("db").exists() {
+        return;
+    }
+    match admin::ask(&config.settings.data, &Request::Status) {
+        Ok(Some(Answer::Status(report))) => config.settings.domain = Domain(report.domain),
+        Ok(None) => drop(open_store(config)),
+        _ => {}
+    }
+}
+
+/// Opens the store, whatever domain it was made for, if nobody has named one.
+pub(super) fn open_store(config: &mut Config) -> Result<Store, store::StoreError> {
+    private_files();
+    let open = |config: &Config| {
+        let settings = &config.settings;
+        Store::open_with(&settings.data, &settings.domain.0, &settings.store_options())
+    };
+    match open(config) {
+        Err(store::StoreError::OtherDomain { made_for, .. }) if !config.domain_given => {
+            config.settings.domain = Domain(made_for);
+            open(config)
+        }
+        opened => opened,
+    }
 }
 
 /// The store without its appliance.
@@ -175,6 +205,7 @@ pub(super) fn account_options(config: &Config, running: bool) -> admin::Options 
         policy: store::Policy {
             scram: config.settings.sasl.has_scram(),
         },
+        invitation_time: TimeDelta::from_std(config.settings.invitations.time.0).unwrap_or(TimeDelta::MAX),
         running,
     }
 }

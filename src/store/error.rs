@@ -7,8 +7,13 @@ pub enum StoreError {
     #[error("{0}")]
     InUse(String),
     /// The store was made for another domain.
-    #[error("{0}")]
-    OtherDomain(String),
+    #[error("{sentence}")]
+    OtherDomain {
+        /// The domain that it was made for.
+        made_for: String,
+        /// What is wrong, and how to mend it.
+        sentence: String,
+    },
     /// The store was written by a newer program.
     #[error("{0}")]
     NewerFormat(String),

@@ -240,11 +240,12 @@ fn check_meta(directory: &Directory, domain: &str, meta: &Meta) -> Result<(), St
         )));
     }
     if meta.domain != domain {
-        return Err(StoreError::OtherDomain(format!(
-            "the store in {path} was made for the domain {0}, not {domain}: set the domain back, give this one a data \
-             directory of its own, or move the store with 'watchpost rename-domain {0} {domain}'",
-            meta.domain
-        )));
+        let made_for = meta.domain.clone();
+        let sentence = format!(
+            "the store in {path} was made for the domain {made_for}, not {domain}: set the domain back, give this one a \
+             data directory of its own, or move the store with 'watchpost rename-domain {made_for} {domain}'"
+        );
+        return Err(StoreError::OtherDomain { made_for, sentence });
     }
     Ok(())
 }

@@ -154,7 +154,10 @@ mod tests {
             Err(StoreError::Invalid(_))
         ));
         rename_domain(&scratch.path(), "mon.example", "watch.example", &options).unwrap();
-        assert!(matches!(scratch.open("mon.example"), Err(StoreError::OtherDomain(_))));
+        assert!(matches!(
+            scratch.open("mon.example"),
+            Err(StoreError::OtherDomain { .. })
+        ));
         let store = scratch.open("watch.example").unwrap();
         assert!(store.accounts().verify_password("ada", "secret"));
         assert_eq!(

@@ -67,6 +67,8 @@ impl Storage {
                 }
             }
             Err(error) => {
+                // The lock first: whoever hears of the refusal may open the store as it should be.
+                drop(self);
                 let _ = opened.send(Err(error));
             }
         }

@@ -177,7 +177,7 @@ fn another_domain_is_refused_with_the_way_out() {
     let scratch = Scratch::new();
     put(&scratch.store(), "a", "1");
     let refused = scratch.open("other.example").unwrap_err();
-    assert!(matches!(refused, StoreError::OtherDomain(_)));
+    assert!(matches!(refused, StoreError::OtherDomain { .. }));
     assert!(
         refused
             .to_string()
