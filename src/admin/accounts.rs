@@ -26,6 +26,8 @@ pub struct Accounts {
 pub struct Options {
     /// Which credentials are kept.
     pub policy: Policy,
+    /// How long an invitation may be taken up, unless whoever makes it says otherwise.
+    pub invitation_time: TimeDelta,
     /// Whether the router has sessions: the appliance runs.
     pub running: bool,
 }
@@ -47,7 +49,7 @@ impl Accounts {
                 let invite = Invite {
                     role,
                     jid,
-                    time: TimeDelta::seconds(secs.into()),
+                    time: secs.map(|secs| TimeDelta::seconds(secs.into())),
                     inviter: None,
                     befriends: false,
                 };
@@ -231,7 +233,12 @@ mod tests {
         );
         router.set_introductions(introductions);
         let policy = Policy { scram: false };
-        Accounts::new(store, router, Options { policy, running: false })
+        let options = Options {
+            policy,
+            invitation_time: TimeDelta::days(7),
+            running: false,
+        };
+        Accounts::new(store, router, options)
     }
 
     fn jid(text: &str) -> BareJid {

@@ -43,15 +43,23 @@ Copy the authority's file to the client's machine ('watchpost ca --pem' prints i
                    Dino, Profanity, Gajim and others then trust it, after a restart.
   Fedora           sudo cp ca.pem /etc/pki/ca-trust/source/anchors/watchpost.pem
                    sudo update-ca-trust
+  Dino             Trusts what the system trusts: install the authority as above, then close Dino and open it
+                   again.
   Gajim            Without touching the system: connect, look at the certificate that the warning
                    shows, compare its fingerprint (the server's), and add it as an exception.
   Profanity        Without touching the system: '/tls certpath' to a folder with it, or '/tls allow'
                    when the fingerprint is asked about.
-  Android          Settings, Security, Encryption & credentials, Install a certificate, CA certificate.
-                   Conversations asks by itself, and remembers the answer.
-  iPhone, iPad     Send yourself the file, open it, install the profile; then Settings, General,
-                   About, Certificate Trust Settings, and switch it on.
+  Android          Conversations and its kin need no file: at the first login they show the server's
+                   fingerprint. Compare it, choose 'Always', and they remember the answer. Other clients:
+                   send yourself ca.pem; Settings, Security, Encryption & credentials, Install a
+                   certificate, CA certificate. It wants a screen lock, and warns: that is as it should be.
+  iPhone, iPad     1. Send yourself ca.pem by mail or AirDrop, and open it: 'Profile Downloaded'.
+                   2. Settings, General, VPN & Device Management: install the profile.
+                   3. Settings, General, About, Certificate Trust Settings: switch it on.
+                   Without the third step it is not trusted.
 
+The client must call this machine by the domain: a name that the client's network knows, or in the client's own
+settings for the connection this machine's name or address and the port.
 A certificate of your own needs none of this: see [tls] in 'watchpost config'.
 "
     ))

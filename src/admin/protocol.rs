@@ -43,8 +43,8 @@ pub enum Request {
         role: Role,
         /// Its JID, unless whoever is invited chooses.
         jid: Option<BareJid>,
-        /// Seconds in which it may be taken up.
-        secs: u32,
+        /// Seconds in which it may be taken up, unless what is configured is right.
+        secs: Option<u32>,
     },
     /// Ends all open invitations.
     RevokeInvitations,

@@ -16,8 +16,8 @@ pub struct Invite {
     pub role: Role,
     /// The account's JID; without one, whoever is invited chooses the name.
     pub jid: Option<BareJid>,
-    /// How long the invitation may be taken up.
-    pub time: TimeDelta,
+    /// How long the invitation may be taken up; `None` for what is configured.
+    pub time: Option<TimeDelta>,
     /// Who invites; `None` for the operator at the command line.
     pub inviter: Option<BareJid>,
     /// Whether who invites and who is invited are to see each other.
@@ -32,8 +32,9 @@ impl Accounts {
     pub fn invite(&self, invite: &Invite, now: DateTime<Utc>) -> Result<InvitationLine, AdminError> {
         let name = invite.jid.as_ref().map(|jid| self.name(jid)).transpose()?;
         let inviter = invite.inviter.as_ref().and_then(|inviter| inviter.node());
+        let time = invite.time.unwrap_or(self.options.invitation_time);
         let expires = now
-            .checked_add_signed(invite.time)
+            .checked_add_signed(time)
             .ok_or_else(|| AdminError("that is too long for an invitation".to_owned()))?;
         let record = Invitation {
             role: invite.role,
@@ -53,7 +54,7 @@ impl Accounts {
         self.durable(ticket)?;
         tracing::info!(role = %invite.role, name, by = ?record.inviter, %expires, "invited");
         let domain = self.store.domain();
-        let uri = match (&record.inviter, invite.befriends) {
+        let uri = match (&record.inviter, invite.befriends && name.is_none()) {
             (Some(inviter), true) => invitation::roster_uri(inviter, domain, &token),
             _ => invitation::register_uri(name, domain, &token),
         };

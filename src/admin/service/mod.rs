@@ -1,10 +1,11 @@
 //! XEP-0133: Service Administration: what admins do to the appliance from a client.
 //!
-//! Each task is a row: its node, its form as the XEP has it, and what it does. All of them are for admins alone, and all
-//! are audited, before they are done and after.
+//! Each task is a row: its node, its form as the XEP has it, and what it does. All of them are for admins alone, save
+//! invitations, and all are audited, before they are done and after.
 
 mod accounts;
 mod audit;
+mod invitations;
 mod lists;
 mod words;
 
@@ -71,7 +72,7 @@ pub fn commands(administration: &Administration) -> Vec<Arc<dyn Command>> {
             to: administration.clone(),
         })
     };
-    rows.map(task).collect()
+    rows.map(task).chain(invitations::commands(administration)).collect()
 }
 
 impl Command for Task {

@@ -28,6 +28,7 @@ fn scene() -> Scene {
     let path = dir.path().join("audit.log");
     let options = admin::Options {
         policy: Policy { scram: false },
+        invitation_time: chrono::TimeDelta::days(7),
         running: true,
     };
     let audit = Audit::new(path.clone());
@@ -175,17 +176,18 @@ async fn m01_m02_who_is_no_admin_sees_and_runs_nothing() {
         bench.store.accounts().add_without_credentials(name, role).unwrap();
     }
     let listed = ask(&scene.admin, "get", Some("mon.example"), LIST);
-    let nodes: Vec<String> = listed
-        .children()
-        .flat_map(Element::children)
-        .filter_map(|item| item.attr("node").map(str::to_owned))
-        .collect();
-    assert_eq!(nodes.len(), 17);
+    let nodes = |listed: &Element| -> Vec<String> {
+        let items = listed.children().flat_map(Element::children);
+        let nodes = items.filter_map(|item| item.attr("node").map(str::to_owned));
+        nodes.filter(|node| node.starts_with(ADMIN)).collect()
+    };
+    let nodes_listed = nodes(&listed);
+    assert_eq!(nodes_listed.len(), 17);
     for name in ["op", "root2", "web"] {
         let client = bench.online(&[name, "/desk"].concat());
         let listed = ask(&client, "get", Some("mon.example"), LIST);
-        assert_eq!(listed.children().flat_map(Element::children).count(), 0, "{name}");
-        for node in &nodes {
+        assert_eq!(nodes(&listed), Vec::<String>::new(), "{name}");
+        for node in &nodes_listed {
             let info = element("query", ns::DISCO_INFO).with("node", node).build();
             assert_eq!(
                 outcome(&client, "get", Some("mon.example"), &String::from(&info)),
@@ -302,4 +304,116 @@ async fn words_reach_those_who_are_there_or_all_and_the_end_comes_when_asked() {
     let before = tokio::time::Instant::now();
     scene.stop.notified().await;
     assert!(before.elapsed() >= Duration::from_secs(59));
+}
+
+/// The `uri` of an invitation.
+fn uri(answer: &str) -> &str {
+    let (_, rest) = answer.split_once("<value>xmpp:").expect(answer);
+    rest.split_once("</value>").expect("its end").0
+}
+
+/// Runs one of XEP-0401's commands.
+async fn invite(client: &Client, name: &str, fields: &[(&str, &[&str])]) -> String {
+    client.elements();
+    let of = |name: &str, session: Option<&str>| {
+        command(name, session, fields).replace(&node(name), &["urn:xmpp:invite#", name].concat())
+    };
+    send(client, &of(name, None));
+    let first = answer(client).await;
+    let asked = first.get_child("command", ns::COMMANDS);
+    match asked.and_then(|asked| {
+        asked
+            .attr("sessionid")
+            .filter(|_| asked.attr("status") == Some("executing"))
+    }) {
+        Some(session) => {
+            send(client, &of(name, Some(session)));
+            String::from(&answer(client).await)
+        }
+        None => String::from(&first),
+    }
+}
+
+#[tokio::test]
+async fn operators_invite_viewers_and_admins_everybody() {
+    let scene = scene();
+    let accounts = scene.bench.store.accounts();
+    accounts.add_without_credentials("op", Role::Operator).unwrap();
+    let op = scene.bench.online("op/desk");
+    let made = invite(&op, "invite", &[]).await;
+    assert!(
+        made.contains("urn:xmpp:invite#invitation") && made.contains("'expire'"),
+        "{made}"
+    );
+    assert!(uri(&made).starts_with("op@mon.example?roster;preauth=") && uri(&made).ends_with(";ibr=y"));
+    let named = [
+        ("username", &["Juliet"][..]),
+        ("role", &["viewer"]),
+        ("roster-subscription", &["true"]),
+    ];
+    let made = invite(&op, "create-account", &named).await;
+    let token = uri(&made)
+        .strip_prefix("juliet@mon.example?register;preauth=")
+        .expect("a token");
+    let kept = scene
+        .bench
+        .store
+        .invitations()
+        .get(token, chrono::Utc::now())
+        .expect("an invitation");
+    assert_eq!(
+        (kept.inviter.as_deref(), kept.role, kept.befriends),
+        (Some("op"), Role::Viewer, true)
+    );
+    let admin = [("role", &["admin"][..])];
+    let refused = invite(&op, "create-account", &admin).await;
+    assert!(
+        refused.contains("type='error'") && !refused.contains("xmpp:mon"),
+        "{refused}"
+    );
+    let made = invite(&scene.admin, "create-account", &admin).await;
+    assert!(uri(&made).starts_with("mon.example?register;preauth="), "{made}");
+    let taken = invite(&scene.admin, "create-account", &[("username", &["juliet"][..])]).await;
+    assert!(taken.contains("promised to somebody"), "{taken}");
+}
+
+#[tokio::test]
+async fn a_viewer_invites_nobody_and_no_token_is_audited() {
+    let scene = scene();
+    let viewer = scene.bench.online("ada/desk");
+    for name in ["invite", "create-account"] {
+        assert!(invite(&viewer, name, &[]).await.contains("forbidden"));
+    }
+    let listed = crate::modules::dialogue::get(&viewer, Some("mon.example"), LIST);
+    assert!(!String::from(&listed).contains("urn:xmpp:invite"));
+    let made = invite(&scene.admin, "invite", &[]).await;
+    let (_, token) = uri(&made).split_once("preauth=").expect("a token");
+    let audit = std::fs::read_to_string(&scene.audit).unwrap();
+    assert!(
+        audit.contains("urn:xmpp:invite#invite") && !audit.contains(&token[..32]),
+        "{audit}"
+    );
+}
+
+#[tokio::test]
+async fn who_takes_up_a_contact_s_invitation_finds_it_in_the_roster() {
+    use crate::net::Registrar;
+    let scene = scene();
+    let made = invite(&scene.admin, "invite", &[]).await;
+    let token = &uri(&made).split_once("preauth=").expect("a token").1[..32];
+    let options = admin::Options {
+        policy: Policy { scram: false },
+        invitation_time: chrono::TimeDelta::days(7),
+        running: true,
+    };
+    let accounts = Accounts::new(scene.bench.store.clone(), scene.bench.router.clone(), options);
+    let (store, token) = (scene.bench.store.clone(), token.to_owned());
+    tokio::task::spawn_blocking(move || accounts.register(&token, "nurse", "secret").unwrap())
+        .await
+        .unwrap();
+    for (owner, contact) in [("nurse", "root@mon.example"), ("root", "nurse@mon.example")] {
+        let roster = store.rosters().load(owner);
+        let item = roster.get(&BareJid::new(contact).unwrap()).expect(contact);
+        assert_eq!(item.state.subscription, crate::roster::Subscription::Both);
+    }
 }

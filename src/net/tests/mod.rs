@@ -40,6 +40,7 @@ struct Bench {
 fn accounts_options() -> crate::admin::Options {
     crate::admin::Options {
         policy: crate::store::Policy::default(),
+        invitation_time: chrono::TimeDelta::days(7),
         running: true,
     }
 }

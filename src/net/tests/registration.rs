@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::admin::Invite;
-use chrono::TimeDelta;
 
 const RESULT: &str = "type='result'";
 
@@ -19,7 +18,7 @@ impl Bench {
         let invite = Invite {
             role,
             jid: None,
-            time: TimeDelta::days(1),
+            time: None,
             inviter: None,
             befriends: false,
         };
