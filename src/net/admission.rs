@@ -12,6 +12,8 @@ use tokio::time::Instant;
 const ADDRESSES_MAX: usize = 16 << 10;
 /// How often addresses of which nothing need be known are forgotten.
 const PRUNE_TIME: Duration = Duration::from_secs(60);
+/// How often each kind of refusal is worth a line in the log.
+const LOG_TIME: Duration = Duration::from_secs(60);
 /// File descriptors that are not for connections: store, log, listeners, commands.
 const DESCRIPTORS_RESERVED: usize = 128;
 
@@ -38,6 +40,8 @@ struct Book {
     unauthenticated: usize,
     addresses: HashMap<Origin, Address>,
     pruned_at: Instant,
+    /// The kinds of refusal in the log within the last minute.
+    told: Vec<(Refusal, Instant)>,
 }
 
 /// What is counted as one address.
@@ -73,6 +77,7 @@ impl Admission {
             unauthenticated: 0,
             addresses: HashMap::new(),
             pruned_at: now,
+            told: Vec::new(),
         };
         Arc::new(Admission {
             limits: AdmissionLimits {
@@ -100,6 +105,18 @@ impl Admission {
             origin,
             unauthenticated: origin.is_some(),
         })
+    }
+
+    /// Whether a refusal is worth a line in the log: the first of its kind within a minute is.
+    pub(super) fn is_news(&self, refusal: Refusal, now: Instant) -> bool {
+        let mut book = self.lock();
+        book.told
+            .retain(|(_, at)| now.saturating_duration_since(*at) < LOG_TIME);
+        let is_news = book.told.iter().all(|(told, _)| *told != refusal);
+        if is_news {
+            book.told.push((refusal, now));
+        }
+        is_news
     }
 
     fn origin(&self, peer: IpAddr) -> Option<Origin> {
@@ -290,6 +307,17 @@ mod tests {
         let book = admission.lock();
         assert_eq!((book.connections, book.unauthenticated), (0, 0));
         assert!(book.addresses.values().all(|address| address.unauthenticated == 0));
+    }
+
+    #[test]
+    fn d13_each_kind_of_refusal_is_news_once_a_minute() {
+        let (admission, now) = admission(LIMITS);
+        let is_news = |refusal, secs| admission.is_news(refusal, now + Duration::from_secs(secs));
+        assert!(is_news(Refusal::Connections, 0));
+        assert!(!is_news(Refusal::Connections, 59));
+        assert!(is_news(Refusal::FailedLogins, 59));
+        assert!(is_news(Refusal::Connections, 60));
+        assert_eq!(admission.lock().told.len(), 2);
     }
 
     #[test]

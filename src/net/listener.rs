@@ -129,6 +129,9 @@ fn admit(
     let now = Instant::now();
     let permit = match shared.admission.admit(peer.ip(), now) {
         Ok(permit) => permit,
+        Err(refusal) if shared.admission.is_news(refusal, now) => {
+            return info!(peer = %peer.ip(), ?refusal, "connection refused; more of this kind are not told for a minute");
+        }
         Err(refusal) => return debug!(peer = %peer.ip(), ?refusal, "connection refused"),
     };
     if let Err(error) = set_options(&socket) {

@@ -1,7 +1,7 @@
 //! The commands at the server's own address (XEP-0050): they need more of the appliance than a module may reach, and are
 //! handed in once it is wired.
 
-use super::{Session, Shared, locked};
+use super::{Session, Shared, locked, rates};
 use crate::service::command::{Caller, Command};
 use crate::service::session::{Commands, Limits};
 use crate::stanza::{Condition, Stanza, StanzaError, error_reply, iq_result};
@@ -83,7 +83,10 @@ impl Later {
         let to = self.session.jid().as_str();
         let element = match answer {
             Ok(payload) => iq_result(&self.stanza, to, payload),
-            Err(error) => error_reply(&self.stanza, to, &error),
+            Err(error) => {
+                rates::refused(&self.session, &error);
+                error_reply(&self.stanza, to, &error)
+            }
         };
         Shared::send(&self.session, &element);
     }

@@ -156,6 +156,7 @@ fn reply(cx: &Context<'_>, session: &Session, stanza: &Stanza, answer: Answer) {
 }
 
 fn refuse(session: &Session, stanza: &Stanza, error: &StanzaError) {
+    rates::refused(session, error);
     Shared::send(session, &error_reply(stanza, session.jid().as_str(), error));
 }
 

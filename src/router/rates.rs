@@ -62,6 +62,8 @@ pub(super) struct Usage {
     publishes: Bucket,
     requests: (Option<Instant>, usize),
     recipients: (Option<Instant>, HashSet<BareJid>),
+    /// What a limit has refused.
+    refused: u32,
 }
 
 /// A token bucket, kept as the instant at which it is full again.
@@ -172,6 +174,29 @@ pub(super) fn recipient(shared: &Shared, sender: &Sender<'_>, to: &Jid) -> Resul
     tracing::info!(jid = %session.jid(), per_minute, "writes to too many");
     let text = "You write to too many people at once: wait a minute.";
     Err(StanzaError::new(Condition::UnexpectedRequest, text).with_application("too-many-stanzas", ERRORS))
+}
+
+/// Says in the log that a limit refuses what a session sent: the first time, the second, the fourth and so on, so that
+/// nobody fills the log.
+pub(super) fn refused(session: &Session, error: &StanzaError) {
+    // What is too long is not acceptable (RFC 6121 section 2.3.3); whom the sender has blocked is no matter of size.
+    let is_limit = match error.condition {
+        Condition::ResourceConstraint | Condition::PolicyViolation => true,
+        Condition::NotAcceptable => error
+            .application
+            .as_ref()
+            .is_none_or(|element| element.name() != "blocked"),
+        _ => false,
+    };
+    if !is_limit {
+        return;
+    }
+    let mut usage = locked(&session.usage);
+    usage.refused = usage.refused.saturating_add(1);
+    if usage.refused.is_power_of_two() {
+        let (times, condition) = (usage.refused, error.condition.name());
+        tracing::info!(jid = %session.jid(), times, condition, text = error.text, "a limit refuses a stanza");
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Who sends a stanza, and where an address leads.
 
-use super::{Session, Shared};
+use super::{Session, Shared, rates};
 use crate::stanza::{Condition, IqType, Kind, Stanza, StanzaError, error_reply};
 use crate::xml::{Address, Element};
 use jid::Jid;
@@ -78,6 +78,7 @@ impl<'a> Sender<'a> {
         if let Some(session) = self.session
             && !is_answer(stanza)
         {
+            rates::refused(session, error);
             Shared::send(session, &error_reply(stanza, session.jid().as_str(), error));
         }
     }

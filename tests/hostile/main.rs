@@ -2,6 +2,7 @@
 //! reaches anybody. A canary chats on all the while.
 
 mod flood;
+mod limits;
 mod login;
 mod network;
 mod process;
