@@ -230,7 +230,12 @@ impl Connection {
                         None => self.route_one(frame)?,
                     }
                 }
-                Event::Closed(_) => return Err(End::Over),
+                Event::Closed(error) => {
+                    if let Some(error) = error {
+                        info!(jid = %self.bound.session.jid(), %error, "stream ended");
+                    }
+                    return Err(End::Over);
+                }
                 // Negotiation is over.
                 _ => {}
             }

@@ -1,12 +1,12 @@
 //! Each limit by its key: it is reached, it bites as it should, and the log says so.
 
 use crate::scene::Scene;
-use crate::support::node::{Node, Received};
+use crate::support::node::Received;
 use crate::support::{Client, Login, TestServer, ns};
 use std::time::{Duration, Instant};
 
 /// Limits on what one stanza may be, far below their defaults.
-const SMALL: &str = "[log]\nlevel = 'debug'\n[limits]\nstanza_size = '10 KiB'\nstanza_size_before_login = '10 KiB'\n\
+const SMALL: &str = "[log]\nlevel = 'debug'\n[limits]\nstanza_size = '10 KiB'\npep_item_size = '8 KiB'\nstanza_size_before_login = '10 KiB'\n\
     stanza_elements = 16\nstanza_elements_before_login = 8\nstanza_depth = 8\nstanza_depth_before_login = 4\n\
     attributes = 12\nnamespaces = 8\nname_size = '64 B'\nvalue_size = '1 KiB'\nvalue_size_before_login = '1 KiB'\n";
 
@@ -178,13 +178,6 @@ fn bound(setting: &'static str, within: &[String], beyond: String, condition: &'
     }
 }
 
-fn contact(jid: &str, rest: &str) -> String {
-    format!(
-        "<iq type='set'><query xmlns='{}'><item jid='{jid}'{rest}</query></iq>",
-        ns::ROSTER
-    )
-}
-
 fn publish(node: &str, id: &str, size: usize) -> String {
     let text = "x".repeat(size);
     format!(
@@ -194,43 +187,9 @@ fn publish(node: &str, id: &str, size: usize) -> String {
     )
 }
 
-fn private(namespace: &str, size: usize) -> String {
-    let text = "x".repeat(size);
-    format!("<iq type='set'><query xmlns='jabber:iq:private'><a xmlns='{namespace}'>{text}</a></query></iq>")
-}
-
-fn block(jid: &str) -> String {
-    format!("<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='{jid}'/></block></iq>")
-}
-
-/// Those of one account that a client reaches by requests.
+/// Those of an account's nodes.
 fn bounds() -> Vec<Bound> {
-    let long = "n".repeat(300);
     vec![
-        bound(
-            "roster_items = 2",
-            &[contact("a@example.com", "/>"), contact("b@example.com", "/>")],
-            contact("c@example.com", "/>"),
-            "resource-constraint",
-        ),
-        bound(
-            "roster_name_size = '100 B'",
-            &[contact("a@example.com", " name='short'/>")],
-            contact("a@example.com", &format!(" name='{long}'/>")),
-            "not-acceptable",
-        ),
-        bound(
-            "roster_groups = 1",
-            &[contact("a@example.com", "><group>a</group></item>")],
-            contact("a@example.com", "><group>a</group><group>b</group></item>"),
-            "resource-constraint",
-        ),
-        bound(
-            "roster_group_size = '100 B'",
-            &[contact("a@example.com", "><group>a</group></item>")],
-            contact("a@example.com", &format!("><group>{long}</group></item>")),
-            "not-acceptable",
-        ),
         bound(
             "pep_nodes = 1",
             &[publish("urn:example:one", "1", 1)],
@@ -249,35 +208,11 @@ fn bounds() -> Vec<Bound> {
             publish("urn:example:two", "1", 600),
             "resource-constraint",
         ),
-        bound(
-            "publish_rate = 1\npublish_burst = 1",
-            &[publish("urn:example:one", "1", 1)],
-            publish("urn:example:one", "1", 1),
-            "resource-constraint",
-        ),
-        bound(
-            "private_elements = 1",
-            &[private("urn:example:one", 1)],
-            private("urn:example:two", 1),
-            "resource-constraint",
-        ),
-        bound(
-            "private_size = '1 KiB'",
-            &[private("urn:example:one", 500)],
-            private("urn:example:one", 2_000),
-            "resource-constraint",
-        ),
-        bound(
-            "blocked = 1",
-            &[block("a@example.com")],
-            block("b@example.com"),
-            "resource-constraint",
-        ),
     ]
 }
 
 #[test]
-fn s09_p07_what_an_account_keeps_is_bounded_and_the_log_says_when() {
+fn p07_what_an_account_keeps_is_bounded_and_the_log_says_when() {
     for Bound {
         setting,
         within,
@@ -298,62 +233,6 @@ fn s09_p07_what_an_account_keeps_is_bounded_and_the_log_says_when() {
             "{setting}: no line in {}",
             &log[before..]
         );
-    }
-}
-
-fn run(client: &mut Client, node: &str) -> Node {
-    client.iq(&format!(
-        "<iq type='set' to='monitor@localhost/watchpost'><command xmlns='{}' node='{node}' action='execute'/></iq>",
-        ns::COMMANDS
-    ))
-}
-
-#[test]
-fn m11_command_sessions_are_bounded_in_all_and_for_each_account() {
-    let program = "[[command]]\nname = 'say'\ndescription = 'Says a word'\nargv = ['/bin/echo']\n";
-    for setting in ["command_sessions = 2", "command_sessions_per_account = 2"] {
-        let server = TestServer::with_config(&format!("[limits]\n{setting}\n{program}"));
-        server.add_account_with_role("boss", "secret", "admin");
-        let mut boss = Client::login(&server, &Login::new("boss", "secret"));
-        boss.send("<presence/>");
-        for _ in 0..2 {
-            assert_eq!(run(&mut boss, "shell").attr("type"), Some("result"), "{setting}");
-        }
-        let answer = run(&mut boss, "shell");
-        assert_eq!(answer.condition(), Some("resource-constraint"), "{setting}: {answer}");
-    }
-}
-
-#[test]
-fn s08_s17_requests_and_recipients_are_bounded_by_the_minute() {
-    let server = TestServer::with_config("[limits]\nsubscription_requests_per_minute = 2\nrecipients_per_minute = 2\n");
-    server.add_account("romeo", "secret");
-    let mut romeo = Client::login(&server, &Login::new("romeo", "secret"));
-    for (stanza, condition) in [
-        (
-            "<presence type='subscribe' to='userN@localhost' id='i'/>",
-            "resource-constraint",
-        ),
-        (
-            "<message to='userN@localhost' type='chat' id='i'><body>x</body></message>",
-            "unexpected-request",
-        ),
-    ] {
-        let mut errors = Vec::new();
-        for number in 0..4 {
-            romeo.send(&stanza.replace('N', &number.to_string()));
-            errors.extend(
-                romeo
-                    .drain()
-                    .iter()
-                    .filter_map(|answer| answer.condition().map(str::to_owned)),
-            );
-        }
-        assert_eq!(errors, [condition, condition], "{stanza}");
-    }
-    let log = server.log();
-    for line in ["asks too many for their presence", "writes to too many"] {
-        assert!(log.contains(line), "no {line:?} in {log}");
     }
 }
 
