@@ -63,7 +63,11 @@ struct Place {
 #[derive(Subcommand)]
 enum Command {
     /// Run the appliance (the default)
-    Run,
+    Run {
+        /// If the store is damaged, put it aside and go on from the last good daily backup
+        #[arg(long)]
+        restore_if_damaged: bool,
+    },
     /// Add, change, remove and list accounts, while it runs or not
     #[command(subcommand)]
     Account(Account),
@@ -104,6 +108,16 @@ enum Command {
         /// The new domain
         #[arg(required = true)]
         new: Domain,
+    },
+    /// Write everything that the store holds to a file, while the appliance runs or not
+    Backup {
+        /// The file; one that is there is replaced once the new one is complete
+        file: PathBuf,
+    },
+    /// Make a store from a backup, in a data folder that has none
+    Restore {
+        /// The backup
+        file: PathBuf,
     },
     /// Print a completion script for a shell
     Completions {
@@ -174,7 +188,13 @@ fn run(arguments: Arguments) -> Outcome {
         server::settle_domain(&mut config);
     }
     match arguments.command {
-        None | Some(Command::Run) => server::run(config, overrides)?,
+        None => server::run(config, overrides)?,
+        Some(Command::Run { restore_if_damaged }) => {
+            if restore_if_damaged {
+                say(&server::restore_if_damaged(&config)?)?;
+            }
+            server::run(config, overrides)?;
+        }
         Some(Command::Account(account)) => self::account(account, &config)?,
         Some(Command::Invite { revoke: true, .. }) => say(&server::revoke_invitations(&config)?)?,
         Some(Command::Invite {
@@ -196,6 +216,8 @@ fn run(arguments: Arguments) -> Outcome {
             let old = old.unwrap_or_else(|| config.settings.domain.clone());
             say(&server::rename_domain(&config, &old, &new)?)?;
         }
+        Some(Command::Backup { file }) => say(&server::back_up(&config, &file)?)?,
+        Some(Command::Restore { file }) => say(&server::restore(&config, &file)?)?,
         Some(Command::Completions { .. }) => {} // done before the configuration was read
     }
     Ok(())

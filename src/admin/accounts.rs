@@ -59,7 +59,9 @@ impl Accounts {
                 };
             }
             Request::RevokeInvitations => self.revoke_invitations(),
-            Request::Status | Request::Reload => Err(AdminError("the appliance does not run".to_owned())),
+            Request::Status | Request::Reload | Request::BackUp => {
+                Err(AdminError("the appliance does not run".to_owned()))
+            }
         };
         done.map_or_else(|error| Answer::Failed(error.to_string()), Answer::Done)
     }

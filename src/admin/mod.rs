@@ -20,7 +20,7 @@ pub use authority::{authority, authority_pem};
 pub use client::{ask, ask_or_open};
 pub use invitation::invitation;
 pub use password::{generated, new_password};
-pub use protocol::{AccountLine, Answer, InvitationLine, Listening, Request, StatusReport};
+pub use protocol::{AccountLine, Answer, BackedUp, InvitationLine, Listening, Request, StatusReport};
 pub use registrar::Invite;
 pub use service::{Administration, Runner, commands as service_commands};
 pub use socket::{Control, SOCKET, Service};

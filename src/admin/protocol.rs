@@ -52,6 +52,8 @@ pub enum Request {
     Status,
     /// Reads configuration and certificates again.
     Reload,
+    /// Writes a backup beside the data, for the caller to fetch.
+    BackUp,
 }
 
 /// What is answered.
@@ -66,6 +68,8 @@ pub enum Answer {
     Invitation(InvitationLine),
     /// How the appliance does.
     Status(Box<StatusReport>),
+    /// A backup lies there, for the caller to take away.
+    BackedUp(BackedUp),
     /// It failed: a sentence.
     Failed(String),
 }
@@ -87,6 +91,15 @@ impl std::fmt::Debug for InvitationLine {
             .field("role", &self.role)
             .finish_non_exhaustive()
     }
+}
+
+/// A finished backup.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct BackedUp {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// Records in it.
+    pub records: usize,
 }
 
 /// One account of the list.
@@ -150,6 +163,7 @@ impl std::fmt::Debug for Request {
             Request::RevokeInvitations => "RevokeInvitations",
             Request::Status => "Status",
             Request::Reload => "Reload",
+            Request::BackUp => "BackUp",
         })
     }
 }

@@ -5,7 +5,7 @@ use super::groups::GroupRow;
 use super::limits::Limits;
 use super::rows::{CommandRow, Rows, RuleRow};
 use super::setting::section;
-use super::units::Time;
+use super::units::{Count, Time};
 use super::values::{Addresses, Domain, Format, Level, Listen, Mechanisms, Watchers};
 use crate::stanza::Role;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,6 +36,8 @@ section! {
         contact: Contact = Contact::default(),
         /// The publish-subscribe service, pubsub.DOMAIN.
         pubsub: Pubsub = Pubsub::default(),
+        /// Backups, made by itself once a day.
+        backup: Backup = Backup::default(),
         /// The log, on standard error.
         log: Log = Log::default(),
         /// The collector: the contact that speaks for this host.
@@ -122,6 +124,16 @@ section! {
     Pubsub {
         /// The roles that may create nodes there. Collectors always may, below their own host's collection.
         creators: Vec<Role> = vec![Role::Admin, Role::Operator],
+    }
+}
+
+section! {
+    /// Daily backups.
+    Backup {
+        /// How many days' backups are kept; with 0 none are made.
+        keep: Count<0> = Count(7),
+        /// Where they are kept; without one, in `backups` below the data.
+        directory: Option<PathBuf> = None,
     }
 }
 

@@ -23,6 +23,9 @@ const GOODBYES_TIME: Duration = Duration::from_secs(8);
 /// How often the certificate is looked at.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How often it is looked whether there is a backup of today.
+const BACKUP_INTERVAL: Duration = Duration::from_secs(10 * 60);
+
 /// Runs the appliance until a signal or a failure ends it.
 pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError> {
     let mut signals = Signals::new().map_err(|error| ServerError::new(format!("signals cannot be caught: {error}")))?;
@@ -34,6 +37,7 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
         tokio::spawn(control.serve(service)),
         tokio::spawn(tick(hub.router.clone())),
         tokio::spawn(renew(Arc::clone(&hub))),
+        tokio::spawn(back_up(Arc::clone(&hub))),
     ];
     let mut committed = store.committed();
     let stop = Arc::new(Notify::new());
@@ -154,6 +158,17 @@ async fn renew(hub: Arc<Hub>) {
         let hub = Arc::clone(&hub);
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || hub.renew()).await {
             warn!(%error, "the certificate was not renewed; the old one stays");
+        }
+    }
+}
+
+/// Makes a backup a day.
+async fn back_up(hub: Arc<Hub>) {
+    loop {
+        sleep(BACKUP_INTERVAL).await;
+        let hub = Arc::clone(&hub);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || hub.back_up_daily()).await {
+            warn!(%error, "there is no backup of today; it is tried again");
         }
     }
 }

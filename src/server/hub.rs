@@ -2,17 +2,18 @@
 
 use super::appliance::introduce_all;
 use super::orders::{account_options, introductions};
-use super::{ServerError, host};
+use super::{ServerError, backup, host};
 use crate::admin::{
-    Accounts, Administration, Answer, Listening, Request, Runner, Service, StatusReport, service_commands,
+    Accounts, Administration, Answer, BackedUp, Listening, Request, Runner, Service, StatusReport, service_commands,
 };
 use crate::collector::Audit;
 use crate::config::{Config, Domain, Overrides};
 use crate::net::Tls;
 use crate::net::certificates::{self, Certificate};
-use crate::net::local::{Kept, Local};
+use crate::net::local::{self, Kept};
 use crate::router::Router;
 use crate::store::Store;
+use chrono::Local;
 use jid::BareJid;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
@@ -22,8 +23,9 @@ use tokio::sync::Notify;
 const CERTIFICATE_DAYS_MIN: i64 = 14;
 
 /// What takes effect while it runs.
-const AT_ONCE: [&str; 10] = [
+const AT_ONCE: [&str; 11] = [
     "tls",
+    "backup",
     "invitations",
     "collector",
     "roster",
@@ -65,6 +67,10 @@ impl Service for Hub {
                 Ok(done) => Answer::Done(done),
                 Err(error) => Answer::Failed(error.to_string()),
             },
+            Request::BackUp => match self.back_up_for_caller() {
+                Ok(done) => Answer::BackedUp(done),
+                Err(error) => Answer::Failed(error.to_string()),
+            },
             request => self.accounts().answer(request),
         }
     }
@@ -93,10 +99,24 @@ impl Hub {
     }
 
     /// The collector as it is configured now; it goes on where the one before it has stopped.
-    pub fn start_collector(&self, account: BareJid, before: Option<Kept>) -> Local {
+    pub fn start_collector(&self, account: BareJid, before: Option<Kept>) -> local::Local {
         let settings = locked(&self.config).settings.clone();
         let options = settings.local_options(settings.host(host::name), account);
-        Local::start(options, self.router.clone(), self.store.clone(), before)
+        local::Local::start(options, self.router.clone(), self.store.clone(), before)
+    }
+
+    fn back_up_for_caller(&self) -> Result<BackedUp, ServerError> {
+        let settings = locked(&self.config).settings.clone();
+        backup::for_caller(&settings, &self.store)
+    }
+
+    /// Sees to it that there is a backup of today.
+    ///
+    /// # Errors
+    /// It cannot be written; those of other days stay.
+    pub fn back_up_daily(&self) -> Result<(), ServerError> {
+        let settings = locked(&self.config).settings.clone();
+        backup::daily(&settings, &self.store, Local::now().date_naive())
     }
 
     fn status(&self) -> StatusReport {

@@ -1,6 +1,7 @@
 //! Wiring and shutdown of the appliance.
 
 mod appliance;
+mod backup;
 mod check;
 mod features;
 mod first_start;
@@ -10,6 +11,7 @@ mod logging;
 mod orders;
 mod signals;
 
+pub use backup::{back_up, restore, restore_if_damaged};
 pub use check::check;
 pub use orders::{Order, invite, order, reload, rename_domain, revoke_invitations, settle_domain};
 

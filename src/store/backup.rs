@@ -86,14 +86,7 @@ pub fn restore(dir: &Path, file: &Path, options: &Options) -> Result<usize, Stor
     if dir.join("db").exists() {
         return Err(StoreError::Exists);
     }
-    let bytes = fs::read(file).map_err(|error| unwritable(file, &error))?;
-    let incomplete = || {
-        StoreError::Damaged(format!(
-            "the backup {} is damaged or cut off: use an earlier one",
-            file.display()
-        ))
-    };
-    let backup = Backup::read(Bytes::from(bytes)).ok_or_else(incomplete)?;
+    let backup = read(file)?;
     let store = Store::open_with(dir, &backup.domain, options)?;
     store.shared.progress.order.fetch_max(backup.order, Ordering::SeqCst);
     // One batch: half a restored store would be a sound one with less in it.
@@ -104,6 +97,25 @@ pub fn restore(dir: &Path, file: &Path, options: &Options) -> Result<usize, Stor
     }
     store.wait(store.submit(batch)?)?;
     Ok(count)
+}
+
+/// Whether a backup is whole. Returns the number of records.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it is not, [`StoreError::Unreadable`] when it cannot be read.
+pub fn check_backup(file: &Path) -> Result<usize, StoreError> {
+    Ok(read(file)?.records.len())
+}
+
+fn read(file: &Path) -> Result<Backup, StoreError> {
+    let bytes = fs::read(file).map_err(|error| unwritable(file, &error))?;
+    let incomplete = || {
+        StoreError::Damaged(format!(
+            "the backup {} is damaged or cut off: use an earlier one",
+            file.display()
+        ))
+    };
+    Backup::read(Bytes::from(bytes)).ok_or_else(incomplete)
 }
 
 /// A backup read in full and found whole.

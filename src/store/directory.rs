@@ -3,6 +3,7 @@
 use super::batch::Ticket;
 use super::error::StoreError;
 use super::space::{Floor, snapshots};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
@@ -68,11 +69,7 @@ impl Directory {
     pub(super) fn sync(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            let name = entry.file_name();
-            let ours = ["db", "conf", "blobs", LOCK, COMMITTED]
-                .iter()
-                .any(|known| name == *known);
-            if !ours && !name.as_encoded_bytes().starts_with(b"snap.") {
+            if !is_stores(&entry.file_name()) {
                 continue;
             }
             let mode = if entry.file_type()?.is_dir() { 0o700 } else { 0o600 };
@@ -97,6 +94,36 @@ impl Directory {
         self.sync()?;
         Ok(!snapshots.is_empty())
     }
+}
+
+/// Moves the files of a store that nobody uses into a new directory beside them, and returns its path.
+///
+/// # Errors
+/// Somebody uses it, or its files cannot be moved.
+pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let directory = Directory::open(path, &Floor::new(path, 0))?;
+    let aside = path.join(format!(
+        "damaged-{}",
+        chrono::Local::now().format("%Y-%m-%dT%H-%M-%S%.3f")
+    ));
+    let moved = || {
+        DirBuilder::new().mode(0o700).create(&aside)?;
+        for entry in fs::read_dir(path)? {
+            let name = entry?.file_name();
+            if is_stores(&name) && name != LOCK {
+                fs::rename(path.join(&name), aside.join(&name))?;
+            }
+        }
+        directory.sync()
+    };
+    moved().map_err(|error| unreadable(path, &error))?;
+    Ok(aside)
+}
+
+/// Whether a file of this name is the store's, and not another's in its directory.
+fn is_stores(name: &OsStr) -> bool {
+    let known = ["db", "conf", "blobs", LOCK, COMMITTED];
+    known.iter().any(|known| name == *known) || name.as_encoded_bytes().starts_with(b"snap.")
 }
 
 /// The last durable ticket, noted outside sled. It is written after each group is durable and never synced by itself, so

@@ -49,10 +49,11 @@ mod tests;
 mod vcards;
 
 pub use accounts::{Account, Accounts};
-pub use backup::restore;
+pub use backup::{check_backup, restore};
 pub use batch::{Batch, Ticket};
 pub use blocked::Blocked;
 pub use caps::{Caps, CapsHash};
+pub use directory::set_aside;
 pub use error::StoreError;
 pub use invitations::{Invitation, Invitations, Token};
 pub use last_activity::{Departure, LastActivity};

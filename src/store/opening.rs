@@ -252,8 +252,8 @@ fn check_meta(directory: &Directory, domain: &str, meta: &Meta) -> Result<(), St
 
 pub(super) fn damaged(directory: &Directory, why: &str) -> StoreError {
     StoreError::Damaged(format!(
-        "the store in {} is damaged ({why}): move the directory away, and put the last copy that you made of it \
-         in its place",
+        "the store in {} is damaged ({why}): 'watchpost run --restore-if-damaged' puts it aside and goes on from the \
+         last good daily backup; or move the directory away, and 'watchpost restore FILE'",
         directory.path().display()
     ))
 }

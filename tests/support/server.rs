@@ -119,6 +119,11 @@ impl TestServer {
 
     /// Starts the binary and waits until it listens.
     pub fn spawn(&mut self) {
+        self.spawn_with(&["run"]);
+    }
+
+    /// As [`TestServer::spawn`], with these arguments.
+    pub fn spawn_with(&mut self, arguments: &[&str]) {
         assert!(self.child.is_none(), "it runs already");
         self.log_start = std::fs::metadata(self.log_path()).map_or(0, |metadata| metadata.len() as usize);
         let log = File::options()
@@ -127,7 +132,7 @@ impl TestServer {
             .open(self.log_path())
             .expect("a log file");
         let child = self
-            .command(&["run"])
+            .command(arguments)
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
