@@ -530,6 +530,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("RFC 6120", "stream"),
     ("RFC 6121", "router"),
     ("RFC 7590", "net"),
+    ("XEP-0198", "stream"),
+    ("XEP-0352", "router"),
     ("XEP-0386", "stream"),
     ("XEP-0388", "stream"),
     ("XEP-0440", "stream"),

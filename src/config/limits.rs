@@ -51,6 +51,16 @@ section! {
         queue_size: Limit<Size<65_536>> = Limit::bytes(512 << 10),
         /// Stanzas waiting to be sent to one session.
         queue_stanzas: Limit<Count<16>> = Limit::count(1_000),
+        /// Stanzas sent to a client that counts them (XEP-0198) and not yet acknowledged; past that it is sent no more until
+        /// it acknowledges.
+        unacknowledged_stanzas: Limit<Count<16>> = Limit::count(500),
+        /// Bytes of them.
+        unacknowledged_size: Limit<Size<65_536>> = Limit::bytes(512 << 10),
+        /// How long after the loss of its connection such a client may resume its session. A collector has what is left of
+        /// `dead_after`.
+        resumption_time: Limit<Time<1_000>> = Limit::secs(300),
+        /// Sessions of one account that wait for it; one more ends the oldest.
+        detached_sessions: Limit<Count<0>> = Limit::count(3),
         /// Bytes a second that a session may send; past that its connection is read more slowly.
         rate: Limit<Size<1_024>> = Limit::bytes(10 << 10),
         /// Bytes that it may send at once before the rate applies.

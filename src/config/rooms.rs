@@ -63,6 +63,13 @@ impl Settings {
             contacts: self.contact.fields(),
             node_creators: self.pubsub.creators.clone(),
             nodes_per_account_max: self.limits.pubsub_nodes_per_account.get(),
+            management: router::Management {
+                window: router::Window {
+                    stanzas_max: self.limits.unacknowledged_stanzas.get(),
+                    bytes_max: self.limits.unacknowledged_size.get(),
+                },
+                detached_max: self.limits.detached_sessions.get(),
+            },
         }
     }
 
@@ -318,6 +325,7 @@ impl Limits {
             idle: self.idle_time.get(),
             ping: self.ping_time.get(),
             dead_after: self.dead_after.get(),
+            resumption: self.resumption_time.get(),
             write: self.write_time.get(),
             close: self.close_time.get(),
         }

@@ -15,7 +15,8 @@ const HINTS: &str = "urn:xmpp:hints";
 
 /// Keeps messages of type chat and normal that have a body and no hint `no-store`, and gives them to the first resource
 /// that becomes available with a non-negative priority, in order, each once: they leave the store as they enter the
-/// session's queue, and come back when the session ends before they were written.
+/// session's queue, and come back when the session ends before they were written; of a client that counts (XEP-0198) they
+/// leave it once they are acknowledged.
 #[derive(Default)]
 pub struct OfflineMessages {
     /// Held while a queue is emptied, so that two resources do not both get it.
@@ -56,6 +57,20 @@ impl Module for OfflineMessages {
         }
     }
 
+    fn kept_acknowledged(&self, cx: &Context<'_>, session: &Session, id: u64) {
+        delete_through(cx, session.node(), id);
+        // What came since is next.
+        if session.takes_messages() {
+            self.replay(cx, session);
+        }
+    }
+
+    fn kept_returned(&self, cx: &Context<'_>, account: &BareJid) {
+        if let Some(session) = cx.available(account).iter().find(|session| session.takes_messages()) {
+            self.replay(cx, session);
+        }
+    }
+
     fn message_undeliverable(&self, cx: &Context<'_>, account: &BareJid, stanza: &Stanza, from: &Jid) -> bool {
         let Some(node) = account.node().filter(|_| is_lasting(&stanza.frame)) else {
             // Worth nothing later, and its loss is no news: a chat state, say.
@@ -81,24 +96,36 @@ impl Module for OfflineMessages {
 impl OfflineMessages {
     fn replay(&self, cx: &Context<'_>, session: &Session) {
         let _replaying = self.replaying.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a client has not acknowledged is another's only when it comes back.
+        if cx
+            .sessions(session.account())
+            .iter()
+            .any(|other| other.sink().has_kept())
+        {
+            return;
+        }
         let offline = cx.store().offline();
+        let stays = session.sink().is_managed();
         let messages = offline.list(session.node(), Utc::now());
         let Some(last) = messages.last().map(|message| message.id) else {
             return;
         };
         let ropes = messages
             .iter()
-            .filter_map(|message| delayed(cx.domain(), message))
+            .filter_map(|message| Some((delayed(cx.domain(), message)?, stays.then_some(message.id))))
             .collect();
-        if !session.sink().push_backlog(ropes) {
-            return;
+        if session.sink().push_backlog(ropes) && !stays {
+            delete_through(cx, session.node(), last);
         }
-        let mut batch = Batch::new();
-        offline.delete_through(&mut batch, session.node(), last);
-        if let Err(error) = cx.store().submit(batch) {
-            // They will come a second time, which is better than not at all.
-            refused_by_store(&error);
-        }
+    }
+}
+
+fn delete_through(cx: &Context<'_>, account: &str, id: u64) {
+    let mut batch = Batch::new();
+    cx.store().offline().delete_through(&mut batch, account, id);
+    if let Err(error) = cx.store().submit(batch) {
+        // They will come a second time, which is better than not at all.
+        refused_by_store(&error);
     }
 }
 

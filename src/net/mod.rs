@@ -11,6 +11,7 @@ pub mod checks;
 mod connection;
 mod listener;
 pub mod local;
+mod management;
 mod negotiation;
 mod options;
 mod passwords;

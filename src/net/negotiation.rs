@@ -3,13 +3,14 @@
 use super::admission::Permit;
 use super::bucket::Bucket;
 use super::connection::{BoundSession, Connection};
+use super::management::{self, NotResumed};
 use super::registration::busy;
 use super::{Security, Shared, transfer};
 use crate::router::Sink;
 use crate::stanza::{self, StanzaError};
 use crate::store;
 use crate::stream::{
-    ChannelBindings, Condition, Event, Failure, Password, Receiving, ScramHash, ScramKeys, Secret, StreamError,
+    ChannelBindings, Condition, Event, Failure, Password, Receiving, Resume, ScramHash, ScramKeys, Secret, StreamError,
     Transport,
 };
 use chrono::Utc;
@@ -197,13 +198,18 @@ impl Negotiation {
             }
             Event::AuthenticationFailed { user, failure } => self.failed(user.as_ref(), failure),
             Event::Bind { resource, client } => return self.bind(resource.as_deref(), client, stream),
+            Event::Resume(resume) => return self.resume(&resume, stream).await,
             Event::Closed(error) => {
                 let error = error.as_ref().map(tracing::field::display);
                 debug!(peer = %self.peer, error, "stream ended");
                 return Some(Step::Over);
             }
             // The stream yields none before it is bound.
-            Event::Frame(_) => {}
+            Event::Frame(_)
+            | Event::Enable(_)
+            | Event::AckRequested
+            | Event::Acknowledged { .. }
+            | Event::ClientState { .. } => {}
         }
         None
     }
@@ -281,6 +287,25 @@ impl Negotiation {
 
     fn login_deadline(&self) -> Instant {
         self.accepted_at + self.shared.options.times.login
+    }
+
+    async fn resume(&self, resume: &Resume, stream: &mut Receiving) -> Option<Step> {
+        match management::resume(&self.shared, self.account.as_ref()?, resume).await {
+            Ok((bound, handled)) => {
+                info!(peer = %self.peer, jid = %bound.jid(), "session resumed");
+                stream.resumed(handled);
+                Some(Step::Bound(bound))
+            }
+            Err(NotResumed::Failed { condition, handled }) => {
+                debug!(peer = %self.peer, condition = condition.name(), "session not resumed");
+                stream.resume_refused(condition, handled);
+                None
+            }
+            Err(NotResumed::Error(error)) => {
+                stream.close(error);
+                None
+            }
+        }
     }
 
     fn bind(&self, resource: Option<&str>, client: Option<String>, stream: &mut Receiving) -> Option<Step> {

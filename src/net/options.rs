@@ -88,6 +88,8 @@ pub struct Times {
     /// Silence of a collector after which its host is dead to its watchers. It is asked after a third of it, and shown
     /// as silent after a half.
     pub dead_after: Duration,
+    /// After the loss of its connection, for a client that counts (XEP-0198) to resume its session.
+    pub resumption: Duration,
     /// Without progress in writing.
     pub write: Duration,
     /// For the peer to close after we did.
@@ -104,6 +106,7 @@ impl Default for Times {
             idle: Duration::from_secs(300),
             ping: Duration::from_secs(60),
             dead_after: Duration::from_secs(60),
+            resumption: Duration::from_secs(300),
             write: Duration::from_secs(30),
             close: Duration::from_secs(5),
         }

@@ -135,6 +135,13 @@ fn router_over(store: &Store, modules: Vec<Box<dyn Module>>, rates: Rates) -> Ro
         },
         node_creators: vec![Role::Admin, Role::Operator],
         nodes_per_account_max: 10,
+        management: super::Management {
+            window: super::Window {
+                stanzas_max: 20,
+                bytes_max: 64 * 1024,
+            },
+            detached_max: 2,
+        },
         rates,
         ..Options::new(DOMAIN)
     };

@@ -2,10 +2,9 @@
 
 use super::sender::{Sender, Target};
 use super::sessions::Resources;
-use super::sink::Undelivered;
-use super::{Session, Shared, blocking, iq, rates};
-use crate::stanza::{Condition, Kind, Role, Stanza, StanzaError, parse_jid};
-use crate::xml::{CLIENT, Frame, Limits, Rope};
+use super::{Shared, blocking, iq, rates};
+use crate::stanza::{Condition, Role, Stanza, StanzaError};
+use crate::xml::{CLIENT, Frame, Rope};
 use jid::{BareJid, Jid};
 
 /// RFC 6121 section 5.2.2.
@@ -204,35 +203,18 @@ fn keep(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza, account: &BareJid
     }
 }
 
-/// Finds another way for what an ended session was not sent: messages of type chat and normal with a body go to the
-/// account's other resources or to the modules; everything else is void with its session. A message that another
-/// resource was given too stays with that one while it is there.
-pub(super) fn hand_back(shared: &Shared, session: &Session, undelivered: Vec<Undelivered>) {
-    for Undelivered { rope, copy } in undelivered {
-        let others = shared.available(session.account());
-        if copy && others.iter().any(|other| other.takes_messages()) {
-            continue;
-        }
-        if let Some((stanza, from)) = worth_keeping(rope) {
-            let sender = Sender {
-                jid: &from,
-                session: None,
-            };
-            // Nobody is told: the sender has long had its answer, which was silence.
-            let to: &Jid = session.account();
-            let _ = local(shared, &sender, &stanza, to, (session.node(), None));
-        }
-    }
-}
-
-fn worth_keeping(rope: Rope) -> Option<(Stanza, Jid)> {
-    let frame = Frame::parse(rope.to_bytes(), &Limits::NONE).ok()?;
-    let from = parse_jid(&frame.attr("from")?)?;
-    let stanza = Stanza::new(frame).ok()?;
-    let lasting = stanza.kind == Kind::Message
-        && matches!(MessageType::of(&stanza.frame), MessageType::Chat | MessageType::Normal)
-        && has_body(&stanza.frame);
-    lasting.then_some((stanza, from))
+/// Routes a message to an account's bare JID, whatever it was addressed to.
+///
+/// # Errors
+/// Nobody takes it.
+pub(super) fn to_account(
+    shared: &Shared,
+    sender: &Sender<'_>,
+    stanza: &Stanza,
+    account: &BareJid,
+) -> Result<(), Condition> {
+    let node = account.node().map_or("", |node| node.as_str());
+    local(shared, sender, stanza, account, (node, None))
 }
 
 /// Whether a message says something to a person (RFC 6121 section 5.2.3).

@@ -27,6 +27,7 @@ mod presence;
 mod probe;
 mod queries;
 mod rates;
+mod resumption;
 #[cfg(test)]
 mod roles;
 mod rosters;
@@ -40,6 +41,7 @@ mod storm;
 #[cfg(test)]
 mod strangers;
 mod subscription;
+mod undelivered;
 mod vouched;
 
 pub use blocking::{BlockList, payload as block_payload};
@@ -50,9 +52,10 @@ pub use delivery::has_body;
 pub use introductions::{Grouping, Introductions};
 pub use module::{Addressee, Iq, IqRoute, Module, Status, Xep};
 pub use rates::Rates;
+pub use resumption::{Management, Resuming, Unresumable};
 pub use rosters::{refused_by_store, roster_payload};
 pub use session::Session;
-pub use sink::{Closing, Sink};
+pub use sink::{Asking, Closing, HandledCountTooHigh, Sink, Window};
 
 use crate::service::command::Command;
 use crate::service::session::Limits as CommandLimits;
@@ -94,6 +97,8 @@ pub struct Options {
     pub node_creators: Vec<Role>,
     /// Nodes of it that one account may own.
     pub nodes_per_account_max: usize,
+    /// Bounds on what clients may cost that count what they are sent (XEP-0198).
+    pub management: Management,
 }
 
 /// Contact addresses of the service (XEP-0157): each field with its URIs; fields without are left out.
@@ -112,6 +117,7 @@ impl Options {
             contacts: Vec::new(),
             node_creators: vec![Role::Admin, Role::Operator],
             nodes_per_account_max: 50,
+            management: Management::default(),
         }
     }
 }
@@ -136,7 +142,8 @@ impl Router {
     }
 
     /// Binds a resource (RFC 6120 section 7) for an authenticated account. A resource asked for that another session
-    /// holds ends that session with `conflict`; one that resourceprep refuses, or none, becomes a server-made one.
+    /// holds ends that session with `conflict`; one that resourceprep refuses, or none, becomes a server-made one. Sessions
+    /// that wait to be resumed give way.
     ///
     /// # Errors
     /// `resource-constraint` when the account has its maximum of resources.
@@ -155,9 +162,22 @@ impl Router {
                 .map_err(|_| Condition::InternalServerError)?,
         };
         let session = Arc::new(Session::new(jid, role, sink));
+        while !self.admit(&session) {
+            match self.shared.detached.oldest(account) {
+                Some(oldest) => self.unbind(&oldest),
+                None => return Err(Condition::ResourceConstraint.into()),
+            }
+        }
+        self.shared
+            .each(Some(&session), |module, cx| module.session_bound(cx, &session));
+        Ok(session)
+    }
+
+    /// Puts a session in the place of whoever holds its resource; `false` when the account has its maximum.
+    fn admit(&self, session: &Arc<Session>) -> bool {
         let held = self.shared.rosters.hold();
-        match self.shared.sessions.insert(&session, self.shared.options.resources_max) {
-            Bound::Full => return Err(Condition::ResourceConstraint.into()),
+        match self.shared.sessions.insert(session, self.shared.options.resources_max) {
+            Bound::Full => return false,
             Bound::Instead(holder) => {
                 holder.sink().close(Closing::Conflict);
                 if holder.end() {
@@ -166,9 +186,7 @@ impl Router {
             }
             Bound::Fresh => drop(held),
         }
-        self.shared
-            .each(Some(&session), |module, cx| module.session_bound(cx, &session));
-        Ok(session)
+        true
     }
 
     /// Says which installation of a client has bound a session (XEP-0388 section 2.2), and ends with `conflict` what the
@@ -237,20 +255,21 @@ impl Router {
         let shared = &*self.shared;
         let goodbye = presence::goodbye();
         shared.sessions.remove(session);
+        shared.detached.remove(session);
         let was_available = presence::depart(shared, session, &goodbye);
         drop(held);
         if was_available {
             presence::departed(shared, session, &goodbye);
         }
         queries::abandon(shared, session);
-        delivery::hand_back(shared, session, session.sink().end());
+        undelivered::hand_back(shared, session, session.sink().end());
         if shared.sessions_of(session.account()).is_empty() {
             shared.rosters.forget(session.account());
         }
     }
 
     /// Ends every session of an account (its password changed, it was removed), or all (`None`: shutdown). The
-    /// connections do it: each writes its stream error, then calls [`Router::unbind`].
+    /// connections do it: each writes its stream error, then calls [`Router::unbind`]; sessions without one end here.
     pub fn end_sessions(&self, account: Option<&BareJid>, why: Closing) {
         let sessions = match account {
             Some(account) => self.shared.sessions_of(account).to_vec(),
@@ -258,6 +277,9 @@ impl Router {
         };
         for session in sessions {
             session.sink().close(why);
+            if self.shared.detached.remove(&session) {
+                self.unbind(&session);
+            }
         }
     }
 
@@ -276,11 +298,13 @@ impl Router {
         self.shared.context(None).account_features()
     }
 
-    /// Follows the clock: gives up on questions that nobody answered, and tells what was held back. To be called about once a second.
+    /// Follows the clock: gives up on questions that nobody answered and on sessions that nobody resumed, and tells what was
+    /// held back. To be called about once a second.
     pub fn tick(&self, now: Instant) {
         self.shared.set_now(now);
         presence::catch_up(&self.shared);
         queries::expire(&self.shared, now);
+        self.end_detached(now);
     }
 
     /// Makes two local accounts see each other (subscription `both`), and pushes the items to those who are online: the

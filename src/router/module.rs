@@ -200,6 +200,17 @@ pub trait Module: Send + Sync {
         false
     }
 
+    /// A client has acknowledged what it was sent from the store, up to and with this id: see
+    /// [`Sink::push_backlog`](super::Sink::push_backlog).
+    fn kept_acknowledged(&self, cx: &Context<'_>, session: &Session, id: u64) {
+        let _ = (cx, session, id);
+    }
+
+    /// A session ended before its client acknowledged what it was sent from the store: that is free for another one.
+    fn kept_returned(&self, cx: &Context<'_>, account: &BareJid) {
+        let _ = (cx, account);
+    }
+
     /// An account was removed: what the module keeps of it goes.
     fn account_removed(&self, cx: &Context<'_>, account: &BareJid) {
         let _ = (cx, account);

@@ -205,6 +205,11 @@ impl Session {
         !self.ended.swap(true, Ordering::SeqCst)
     }
 
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     pub(super) fn caps(&self) -> Option<Arc<BTreeSet<String>>> {
         locked(&self.caps).clone()
     }

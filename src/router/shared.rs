@@ -4,6 +4,7 @@ use super::blocking::BlockLists;
 use super::commands::ServerCommands;
 use super::introductions::Introductions;
 use super::queries::Queries;
+use super::resumption::Detached;
 use super::rosters::Rosters;
 use super::sender::Sender;
 use super::sessions::Sessions;
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     /// Sessions whose presence is told late.
     pub late: Mutex<HashMap<FullJid, Arc<Session>>>,
     pub counts: Counts,
+    pub detached: Detached,
     routes: HashMap<RouteKey<'static>, usize>,
     services: Vec<(&'static str, &'static str)>,
     now: Mutex<Instant>,
@@ -53,6 +55,7 @@ impl Shared {
             introductions: Mutex::default(),
             late: Mutex::default(),
             counts: Counts::default(),
+            detached: Detached::default(),
             now: Mutex::new(Instant::now()),
         }
     }

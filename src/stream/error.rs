@@ -55,13 +55,39 @@ pub struct StreamError {
     pub condition: Condition,
     /// What happened; empty when the condition says it all. Never a secret, never a peer's own words.
     pub text: Cow<'static, str>,
+    /// What it is in particular (RFC 6120 section 4.9.4).
+    pub application: Option<Application>,
+}
+
+/// Application-specific conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Application {
+    /// The peer says that it has handled more stanzas than it was sent (XEP-0198 section 6).
+    HandledCountTooHigh {
+        /// What it said.
+        h: u32,
+        /// What it was sent.
+        send_count: u32,
+    },
 }
 
 impl StreamError {
     /// A condition with a text.
     pub fn new(condition: Condition, text: impl Into<Cow<'static, str>>) -> StreamError {
         let text = text.into();
-        StreamError { condition, text }
+        StreamError {
+            condition,
+            text,
+            application: None,
+        }
+    }
+
+    /// The peer says that it has handled `h` stanzas, and was sent only so many.
+    pub fn handled_count_too_high(h: u32, send_count: u32) -> StreamError {
+        StreamError {
+            application: Some(Application::HandledCountTooHigh { h, send_count }),
+            ..StreamError::new(Condition::UndefinedCondition, "more was acknowledged than was sent")
+        }
     }
 
     /// Writes the `<stream:error/>` element; the prefix is the one that our stream header binds.
@@ -74,6 +100,13 @@ impl StreamError {
         if !self.text.is_empty() {
             writer.open("text").attr("xmlns", ns::XMPP_STREAMS);
             writer.attr("xml:lang", "en").text(&self.text).close();
+        }
+        if let Some(Application::HandledCountTooHigh { h, send_count }) = self.application {
+            writer.open("handled-count-too-high").attr("xmlns", ns::SM);
+            writer
+                .attr("h", &h.to_string())
+                .attr("send-count", &send_count.to_string())
+                .close();
         }
         writer.close();
     }

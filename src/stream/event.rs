@@ -1,6 +1,6 @@
 //! What a stream tells its caller, and asks of it.
 
-use super::{Failure, Mechanism, ScramHash, StreamError};
+use super::{Enable, Failure, Mechanism, Resume, ScramHash, StreamError};
 use crate::xml::Frame;
 use jid::{BareJid, NodePart};
 use std::fmt;
@@ -62,8 +62,25 @@ pub enum Event {
         /// to end (XEP-0386). Nobody else may learn it.
         client: Option<String>,
     },
+    /// Go on with the session of a stream that was lost (XEP-0198 section 5). Answer: `resumed` or `resume_refused`.
+    Resume(Resume),
     /// A top-level element of a bound stream.
     Frame(Frame),
+    /// Count stanzas, so that none is lost with the stream (XEP-0198 section 3). Answer: `enabled` or `enable_refused`.
+    Enable(Enable),
+    /// The peer asks how many of its stanzas were handled (XEP-0198 section 4): `acknowledge`, once all that must be is
+    /// durable.
+    AckRequested,
+    /// The peer has handled so many of our stanzas, modulo 2^32.
+    Acknowledged {
+        /// The count since stream management was enabled.
+        h: u32,
+    },
+    /// Whether anybody looks at the client (XEP-0352).
+    ClientState {
+        /// Somebody does.
+        active: bool,
+    },
     /// The stream is over, by the peer (`None`) or by this error: write the output, then close the connection. Last.
     Closed(Option<StreamError>),
 }

@@ -79,8 +79,10 @@ pub(super) fn bound(writer: &mut Writer, options: &Options) {
     writer.close();
 }
 
-/// What the server adds.
+/// Stream management (XEP-0198), client state (XEP-0352), and what the server adds.
 fn session(writer: &mut Writer, options: &Options) {
+    writer.open("sm").attr("xmlns", ns::SM).close();
+    writer.open("csi").attr("xmlns", ns::CSI).close();
     for feature in &options.features {
         writer.raw(feature);
     }

@@ -48,6 +48,8 @@ enum Question {
     Invitation,
     Account,
     Bind,
+    Resume,
+    Enable,
 }
 
 /// A stream, and what must have happened before what.
@@ -135,6 +137,18 @@ impl Run {
             b'r' => self.answer(Question::Bind, |stream| {
                 stream.bind_refused(&stanza::Condition::ResourceConstraint.into());
             }),
+            b'y' => self.answer(Question::Enable, |stream| stream.enabled(None)),
+            b'Y' => self.answer(Question::Enable, |stream| {
+                stream.enable_refused(stanza::Condition::InternalServerError);
+            }),
+            b'g' => {
+                self.bound |= self.question == Some(Question::Resume);
+                self.answer(Question::Resume, |stream| stream.resumed(u32::MAX));
+            }
+            b'G' => self.answer(Question::Resume, |stream| {
+                stream.resume_refused(stanza::Condition::ItemNotFound, Some(0));
+            }),
+            b'a' => self.acknowledge(),
             b'x' => self.act(|stream| stream.close(Condition::Reset.into())),
             _ => {}
         }
@@ -152,6 +166,17 @@ impl Run {
         self.feed(HEADER);
         self.feed(BIND);
         self.bind();
+    }
+
+    /// A counted stream says what it has counted, and asks; any other says nothing.
+    fn acknowledge(&mut self) {
+        let handled = self.stream.handled();
+        self.stream.acknowledge(handled.unwrap_or_default());
+        self.stream.request_acknowledgement();
+        let output = self.stream.take_output();
+        assert_eq!(handled.is_some(), !output.is_empty());
+        assert!(handled.is_none() || self.bound, "counted before a resource is bound");
+        self.read(&output);
     }
 
     fn asked_keys(&self) -> bool {
@@ -251,6 +276,16 @@ impl Run {
                 assert!(self.authenticated && !self.bound);
                 self.question = Some(Question::Bind);
             }
+            Event::Resume(_) => {
+                assert!(self.authenticated && !self.bound);
+                self.question = Some(Question::Resume);
+            }
+            Event::Enable(_) => {
+                assert!(self.bound && self.stream.handled().is_none());
+                self.question = Some(Question::Enable);
+            }
+            Event::AckRequested | Event::Acknowledged { .. } => assert!(self.stream.handled().is_some()),
+            Event::ClientState { .. } => assert!(self.bound),
             Event::Frame(_) => assert!(self.bound, "a frame before a resource is bound"),
             Event::Closed(_) => {
                 self.closed = true;

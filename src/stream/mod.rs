@@ -24,13 +24,15 @@ mod features;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod header;
+mod management;
 mod options;
 mod random;
 mod receiving;
 pub mod sasl;
 
-pub use error::{Condition, StreamError};
+pub use error::{Application, Condition, StreamError};
 pub use event::{Event, Password, Secret};
+pub use management::{Enable, Resume, Resumption};
 pub use options::Options;
 pub use receiving::{Receiving, Transport, Verdict};
 pub use sasl::{ChannelBindings, Failure, Mechanism, ScramHash, ScramKeys};

@@ -3,6 +3,7 @@
 mod limits;
 mod login;
 mod registration;
+mod resumption;
 mod session;
 
 use super::*;
@@ -66,6 +67,13 @@ impl Bench {
             roster: crate::roster::Limits {
                 items_max: 10,
                 ..crate::roster::Limits::DEFAULT
+            },
+            management: router::Management {
+                window: router::Window {
+                    bytes_max: 64 << 20,
+                    ..router::Management::default().window
+                },
+                ..router::Management::default()
             },
             ..router::Options::new("mon.example")
         };

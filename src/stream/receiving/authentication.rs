@@ -1,11 +1,12 @@
 //! SASL negotiation (RFC 6120 section 6, XEP-0388).
 
+use super::managing::refuse;
 use super::opening::{Encrypted, ExpectHeader, Progress};
 use super::registration::{self, Invited};
 use super::sasl2::{self, Inline};
 use super::wire::Wire;
 use super::{Next, State, Verdict, is, is_sasl};
-use crate::stanza::ns;
+use crate::stanza::{self, ns};
 use crate::stream::sasl::{self, Authenticated, plain, scram};
 use crate::stream::{Condition, Event, Failure, Mechanism, ScramKeys, StreamError, features, random};
 use crate::xml::Frame;
@@ -127,6 +128,15 @@ impl ExpectAuth {
                     self.begin(mechanism, message, profile, wire)
                 }
                 (ns, _) => self.fail(ns, None, Failure::MalformedRequest, wire),
+            };
+        }
+        if frame.ns() == ns::SM {
+            // XEP-0198 section 3: not before authentication. It counts as an attempt, so that there is an end to it.
+            self.exchanges += 1;
+            refuse(wire, stanza::Condition::UnexpectedRequest, None);
+            return match self.exchanges < wire.options().exchanges_max {
+                true => Ok(State::Auth(self)),
+                false => Err(too_many()),
             };
         }
         if is(frame, "starttls", ns::TLS) {

@@ -1,5 +1,6 @@
 //! Resource binding (RFC 6120 section 7), and the same as part of authentication (XEP-0386).
 
+use super::managing::{AwaitResumption, Bound, refuse};
 use super::sasl2::Inline;
 use super::wire::Wire;
 use super::{Next, State, is};
@@ -8,10 +9,6 @@ use crate::stream::sasl::Authenticated;
 use crate::stream::{Condition, Event, features};
 use crate::xml::{CLIENT, Frame, Writer};
 use jid::FullJid;
-
-/// The evidence that a resource is bound.
-#[derive(Debug)]
-pub(super) struct Bound(());
 
 /// Authenticated; a resource must be bound before anything else.
 #[derive(Debug)]
@@ -37,7 +34,24 @@ impl ExpectBind {
         ExpectBind { authenticated }
     }
 
+    /// Nothing was bound: the client may try again.
+    pub(super) fn again(authenticated: Authenticated) -> ExpectBind {
+        ExpectBind { authenticated }
+    }
+
+    pub(super) fn into_authenticated(self) -> Authenticated {
+        self.authenticated
+    }
+
     pub(super) fn frame(self, frame: &Frame, wire: &mut Wire) -> Next {
+        if is(frame, "resume", ns::SM) {
+            return Ok(AwaitResumption::open(self, frame, wire));
+        }
+        if is(frame, "enable", ns::SM) {
+            // XEP-0198 section 3: not before a resource is bound.
+            refuse(wire, stanza::Condition::UnexpectedRequest, None);
+            return Ok(State::Bind(self));
+        }
         if !is(frame, "iq", CLIENT) {
             return Err(Condition::NotAuthorized.into());
         }
@@ -97,7 +111,7 @@ impl AwaitResource {
             }),
             AwaitResource::Inline(inline) => inline.bound(jid.as_str(), wire),
         }
-        Bound(())
+        Bound::new(None)
     }
 
     /// The client may ask again, by an iq: who is authenticated stays so.

@@ -6,7 +6,7 @@
 //!  plain:         StartTls ──▶  Upgrade ────────────┤
 //!  encrypted:     Auth ◀──▶ Keys, Response, Verdict ┘
 //!                      ◀──▶ Registrar
-//!  authenticated: Bind ◀──▶ Resource ──▶ Established
+//!  authenticated: Bind ◀──▶ Resource, Resumption ──▶ Established ◀──▶ Management
 //!                  ▲           ▲
 //!                  └─ Inline ──┘  XEP-0388: after Auth at once, on the same stream
 //!  any ──▶ Ending ──▶ Closed
@@ -14,18 +14,20 @@
 
 mod authentication;
 mod binding;
+mod managing;
 mod opening;
 mod registration;
 mod sasl2;
 mod wire;
 
 use super::sasl::{ChannelBindings, ScramKeys};
-use super::{Event, Options, StreamError};
-use crate::stanza::{StanzaError, ns};
+use super::{Event, Options, Resumption, StreamError, management};
+use crate::stanza::{self, StanzaError, ns};
 use crate::xml::{Event as Parsed, Frame, STREAM};
 use authentication::{AwaitKeys, AwaitVerdict, ExpectAuth, ExpectResponse};
-use binding::{AwaitResource, Bound, ExpectBind};
+use binding::{AwaitResource, ExpectBind};
 use jid::{FullJid, NodePart};
+use managing::{AwaitManagement, AwaitResumption, Bound, is_management};
 use opening::{Encrypted, ExpectHeader, ExpectStartTls, Progress};
 use registration::AwaitRegistrar;
 use sasl2::Inline;
@@ -79,7 +81,9 @@ enum State {
     Inline(Box<Inline>),
     Bind(ExpectBind),
     Resource(AwaitResource),
+    Resumption(AwaitResumption),
     Established(Bound),
+    Management(AwaitManagement),
     /// The closing tag was written; the caller has not been told.
     Ending(Option<StreamError>),
     Closed,
@@ -127,9 +131,12 @@ impl Receiving {
             if !self.is_reading() {
                 return None;
             }
-            match (self.wire.parse(), &self.state) {
+            match (self.wire.parse(), &mut self.state) {
                 (Ok(None), _) => return None,
-                (Ok(Some(Parsed::Frame(frame))), State::Established(_)) if !is_error(&frame) => {
+                (Ok(Some(Parsed::Frame(frame))), State::Established(bound))
+                    if !is_error(&frame) && !is_management(&frame) =>
+                {
+                    bound.count();
                     return Some(Event::Frame(frame));
                 }
                 (Ok(Some(parsed)), _) => self.step(|state, wire| state.parsed(parsed, wire)),
@@ -217,6 +224,64 @@ impl Receiving {
         });
     }
 
+    /// Answers [`Event::Resume`]: the lost stream goes on here. `handled` counts the peer's stanzas that were handled on
+    /// it. Frames follow.
+    pub fn resumed(&mut self, handled: u32) {
+        self.step(|state, wire| match state {
+            State::Resumption(state) => Ok(State::Established(state.resumed(handled, wire))),
+            state => Ok(state),
+        });
+    }
+
+    /// Answers [`Event::Resume`]: it cannot be resumed; the client may bind a resource instead. `handled` is the count of
+    /// a stream that is remembered, but gone.
+    pub fn resume_refused(&mut self, condition: stanza::Condition, handled: Option<u32>) {
+        self.step(|state, wire| match state {
+            State::Resumption(state) => Ok(State::Bind(state.refused(condition, handled, wire))),
+            state => Ok(state),
+        });
+    }
+
+    /// Answers [`Event::Enable`]: from here on both sides count. What is written after the output of this call is
+    /// counted by the peer.
+    pub fn enabled(&mut self, resumption: Option<&Resumption>) {
+        self.step(|state, wire| match state {
+            State::Management(state) => Ok(State::Established(state.enabled(resumption, wire))),
+            state => Ok(state),
+        });
+    }
+
+    /// Answers [`Event::Enable`]: not now.
+    pub fn enable_refused(&mut self, condition: stanza::Condition) {
+        self.step(|state, wire| match state {
+            State::Management(state) => Ok(State::Established(state.refused(condition, wire))),
+            state => Ok(state),
+        });
+    }
+
+    /// Answers [`Event::AckRequested`], with the count at the time of the request or a later one.
+    pub fn acknowledge(&mut self, handled: u32) {
+        if self.handled().is_some() {
+            self.wire.write(|writer, _| management::write_answer(writer, handled));
+        }
+    }
+
+    /// Asks how many stanzas the peer has handled; [`Event::Acknowledged`] answers.
+    pub fn request_acknowledgement(&mut self) {
+        if self.handled().is_some() {
+            self.wire.write(|writer, _| management::write_request(writer));
+        }
+    }
+
+    /// Stanzas of the peer that became events since stream management was enabled, modulo 2^32; `None` while it is not.
+    pub fn handled(&self) -> Option<u32> {
+        match &self.state {
+            State::Established(bound) => bound.handled(),
+            State::Management(state) => state.handled(),
+            _ => None,
+        }
+    }
+
     /// The `xml:lang` of the peer's current stream header: the default of its stanzas.
     pub fn lang(&self) -> Option<&str> {
         self.wire.lang()
@@ -236,6 +301,8 @@ impl Receiving {
                 | State::Verdict(_)
                 | State::Registrar(_)
                 | State::Resource(_)
+                | State::Resumption(_)
+                | State::Management(_)
                 | State::Closed
         )
     }
@@ -286,6 +353,7 @@ impl State {
             State::Auth(state) => state.frame(frame, wire),
             State::Response(state) => state.frame(frame, wire),
             State::Bind(state) => state.frame(frame, wire),
+            State::Established(state) => state.frame(frame, wire),
             state => Ok(state),
         }
     }

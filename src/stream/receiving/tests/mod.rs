@@ -1,6 +1,7 @@
 //! Dialogues with the receiving entity, without a socket.
 
 mod authentication;
+mod management;
 mod opening;
 mod random;
 mod registration;
@@ -17,6 +18,8 @@ pub(super) const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabb
     xmlns:stream='http://etherx.jabber.org/streams' to='mon.example' version='1.0'>";
 pub(super) const STARTTLS: &str = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 pub(super) const BIND: &str = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+pub(super) const ENABLE: &str = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>";
+pub(super) const RESUME: &str = "<resume xmlns='urn:xmpp:sm:3' previd='old' h='7'/>";
 pub(super) const CLOSE: &str = "</stream:stream>";
 
 /// A stream under test, and what it told and asked.
@@ -106,6 +109,11 @@ fn short(event: &Event) -> String {
             format!("Bind {}{client}", resource.as_deref().unwrap_or("-"))
         }
         Event::Frame(frame) => format!("Frame {}", frame.name()),
+        Event::Resume(resume) => format!("Resume {} {}", resume.previd, resume.h),
+        Event::Enable(enable) => format!("Enable {} {:?}", enable.resume, enable.max),
+        Event::AckRequested => "AckRequested".to_owned(),
+        Event::Acknowledged { h } => format!("Acknowledged {h}"),
+        Event::ClientState { active } => format!("ClientState {active}"),
         Event::Closed(None) => "Closed".to_owned(),
         Event::Closed(Some(error)) => format!("Closed {}", error.condition.name()),
     }

@@ -12,6 +12,8 @@ enum Operation {
     Password(Verdict),
     Bound,
     Refused,
+    Resumed(bool),
+    Enabled(bool),
     Close,
 }
 
@@ -30,6 +32,10 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         "<message><body>hi</body></message>".to_owned(),
         "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>".to_owned(),
         " ".to_owned(),
+        ENABLE.to_owned(),
+        RESUME.to_owned(),
+        "<r xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='1'/>".to_owned(),
+        "<inactive xmlns='urn:xmpp:csi:0'/>".to_owned(),
         "<stream:error/>".to_owned(),
         "<iq type='set' id='p'><preauth xmlns='urn:xmpp:pars:0' token='x'/></iq>".to_owned(),
         "<iq type='set' id='r'><query xmlns='jabber:iq:register'><username>a</username><password>b</password></query></iq>"
@@ -51,6 +57,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => verdict.prop_map(Operation::Password),
         4 => Just(Operation::Bound),
         1 => Just(Operation::Refused),
+        2 => any::<bool>().prop_map(Operation::Resumed),
+        3 => any::<bool>().prop_map(Operation::Enabled),
         1 => Just(Operation::Close),
     ]
 }
@@ -63,6 +71,9 @@ struct Witness {
     asked_password: bool,
     authenticated: bool,
     asked_bind: bool,
+    asked_resume: bool,
+    asked_enable: bool,
+    handled: Option<u32>,
     bound: bool,
     closed: bool,
 }
@@ -90,6 +101,27 @@ impl Witness {
                 self.asked_bind &= self.bound;
                 stream.bind_refused(&crate::stanza::Condition::ResourceConstraint.into());
             }
+            Operation::Resumed(true) => {
+                if self.asked_resume && !self.closed && !self.bound {
+                    self.bound = true;
+                    self.handled = Some(u32::MAX);
+                }
+                stream.resumed(u32::MAX);
+            }
+            Operation::Resumed(false) => {
+                self.asked_resume &= self.bound;
+                stream.resume_refused(crate::stanza::Condition::ItemNotFound, None);
+            }
+            Operation::Enabled(true) => {
+                if self.asked_enable && self.handled.is_none() {
+                    self.handled = Some(0);
+                }
+                stream.enabled(None);
+            }
+            Operation::Enabled(false) => {
+                self.asked_enable &= self.handled.is_some();
+                stream.enable_refused(crate::stanza::Condition::InternalServerError);
+            }
             Operation::Close => stream.close(crate::stream::Condition::Reset.into()),
         }
     }
@@ -115,7 +147,20 @@ impl Witness {
                 assert!(self.authenticated);
                 self.asked_bind = true;
             }
-            Event::Frame(_) => assert!(self.bound, "a frame before a resource is bound"),
+            Event::Resume(_) => {
+                assert!(self.authenticated && !self.bound);
+                self.asked_resume = true;
+            }
+            Event::Enable(_) => {
+                assert!(self.bound && self.handled.is_none());
+                self.asked_enable = true;
+            }
+            Event::AckRequested | Event::Acknowledged { .. } => assert!(self.handled.is_some()),
+            Event::ClientState { .. } => assert!(self.bound),
+            Event::Frame(_) => {
+                assert!(self.bound, "a frame before a resource is bound");
+                self.handled = self.handled.map(|handled| handled.wrapping_add(1));
+            }
             Event::Closed(_) => self.closed = true,
         }
     }
@@ -151,6 +196,7 @@ proptest! {
             while let Some(event) = stream.next_event() {
                 witness.see(&event);
             }
+            prop_assert!(stream.handled().is_none() || stream.handled() == witness.handled);
             let closed_before = witness.closed && stream.take_output().is_empty();
             prop_assert!(!closed_before || stream.next_event().is_none());
         }

@@ -26,6 +26,7 @@ fn after_authentication_binding_is_offered_with_what_the_server_adds() {
     assert!(output.ends_with(
         "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><required/></bind>\
          <session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session>\
+         <sm xmlns='urn:xmpp:sm:3'/><csi xmlns='urn:xmpp:csi:0'/>\
          <ver xmlns='urn:xmpp:features:rosterver'/>\
          <limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>262144</max-bytes><idle-seconds>300</idle-seconds></limits>\
          </stream:features>"

@@ -3,11 +3,17 @@
 //! A wake reads one burst, routes all its frames, drains the sink once and writes once. While it waits it owns its keys
 //! and its identity: no buffer, and one timer, which is moved only when it fires.
 
+mod bound;
+mod managing;
+
+pub(super) use bound::BoundSession;
+
 use super::admission::Permit;
 use super::bucket::Bucket;
+use super::management::Answers;
 use super::registration::{self, Answered};
 use super::{Shared, transfer};
-use crate::router::{Closing, Router, Session, Violation};
+use crate::router::{Closing, Violation};
 use crate::stanza::{Role, ns};
 use crate::store::Ticket;
 use crate::stream::{Condition, Event, Receiving, StreamError};
@@ -24,24 +30,6 @@ use tracing::info;
 /// About how much is written at once.
 const WRITE_BYTES_MAX: usize = 64 << 10;
 
-/// A bound resource that is unbound when this is dropped, however its task ends.
-pub(super) struct BoundSession {
-    router: Router,
-    session: Arc<Session>,
-}
-
-impl BoundSession {
-    pub(super) fn new(router: Router, session: Arc<Session>) -> BoundSession {
-        BoundSession { router, session }
-    }
-}
-
-impl Drop for BoundSession {
-    fn drop(&mut self) {
-        self.router.unbind(&self.session);
-    }
-}
-
 /// A connection with a bound resource.
 pub(super) struct Connection {
     shared: Arc<Shared>,
@@ -55,6 +43,10 @@ pub(super) struct Connection {
     stanzas: Bucket,
     heard_at: Instant,
     silence: Silence,
+    /// Acknowledgements that the client waits for; absent for one that does not count.
+    answers: Option<Box<Answers>>,
+    /// When the client is to be asked what it has handled.
+    ask_at: Option<Instant>,
     /// Since when a stanza has been arriving.
     partial_since: Option<Instant>,
 }
@@ -64,8 +56,8 @@ pub(super) struct Connection {
 enum Silence {
     /// Nothing yet.
     Fresh,
-    /// It was asked whether it is there.
-    Asked,
+    /// It was asked whether it is there, then.
+    Asked(Instant),
     /// Its watchers were told that it is silent: a collector's last word is no longer the state of its host.
     Told,
 }
@@ -78,6 +70,10 @@ enum End {
     Over,
     /// There is nobody to tell.
     Gone,
+    /// Nothing has been heard of the peer for too long.
+    Silent,
+    /// Another connection resumes the session.
+    Resumed,
 }
 
 impl From<Condition> for End {
@@ -107,6 +103,8 @@ impl Connection {
             stanzas: Bucket::full(now),
             heard_at: now,
             silence: Silence::Fresh,
+            answers: None,
+            ask_at: None,
             partial_since: None,
         }
     }
@@ -124,10 +122,10 @@ impl Connection {
             End::Error(error) => info!(%jid, %error, "session ended"),
             End::Over => info!(%jid, "session closed"),
             End::Gone => info!(%jid, "session lost"),
+            End::Silent => info!(%jid, "session silent for too long"),
+            End::Resumed => info!(%jid, "session goes on elsewhere"),
         }
-        if let End::Error(error) = &end {
-            self.stream.close(error.clone());
-        }
+        self.leave(&end);
         drop(self.bound);
         if !matches!(end, End::Gone) {
             let last = self.stream.take_output();
@@ -167,31 +165,50 @@ impl Connection {
 
     /// Writes the stream's own output, then what the sink gives now. Returns the ticket that the rest waits for.
     async fn write(&mut self) -> Result<Option<Ticket>, End> {
+        let is_managed = self.stream.handled().is_some();
         loop {
+            let committed = *self.committed.borrow_and_update();
+            let mut waits_for = self.answer(committed);
             let mut out = self.stream.take_output();
             let mut ropes = Vec::new();
             let sink = self.bound.session.sink();
+            if is_managed && sink.is_claimed() {
+                return Err(End::Resumed);
+            }
             let closing = sink.closing();
             if closing == Some(Closing::ResourceConstraint) {
                 // What is queued is kept for the account: this client does not read.
                 return Err(End::Error(ended(Closing::ResourceConstraint)));
             }
-            let committed = *self.committed.borrow_and_update();
-            let waits_for = sink.drain(committed, WRITE_BYTES_MAX, &mut ropes);
+            waits_for = earlier(waits_for, sink.drain(committed, WRITE_BYTES_MAX, &mut ropes));
             for part in ropes.iter().flat_map(Rope::parts) {
                 out.extend_from_slice(part);
             }
             drop(ropes);
+            if is_managed {
+                self.ask(Instant::now());
+                out.extend_from_slice(&self.stream.take_output());
+            }
             if !out.is_empty() {
-                let stall = self.shared.options.times.write;
-                let written = transfer::write(&mut self.socket, &out, stall).await;
-                written.map_err(|_| End::Gone)?;
+                self.write_out(&out, is_managed).await?;
             }
             match closing {
                 None => return Ok(waits_for),
                 Some(why) if out.is_empty() => return Err(End::Error(ended(why))),
                 Some(_) => {}
             }
+        }
+    }
+
+    /// Whoever resumes the session does not wait for a peer that takes nothing.
+    async fn write_out(&mut self, out: &[u8], is_managed: bool) -> Result<(), End> {
+        let stall = self.shared.options.times.write;
+        let sink = self.bound.session.sink();
+        tokio::select! {
+            biased;
+            written = transfer::write(&mut self.socket, out, stall) => written.map_err(|_| End::Gone),
+            // In the middle of something: nothing more can be said.
+            () = sink.claimed(), if is_managed => Err(End::Gone),
         }
     }
 
@@ -236,8 +253,7 @@ impl Connection {
                     }
                     return Err(End::Over);
                 }
-                // Negotiation is over.
-                _ => {}
+                event => self.manage(event)?,
             }
         }
         Ok(stanzas)
@@ -281,10 +297,10 @@ impl Connection {
     fn idle_deadline(&self) -> Instant {
         let times = &self.shared.options.times;
         let after = match (self.is_collector(), self.silence) {
-            (false, Silence::Fresh) => times.idle,
-            (false, _) => times.idle + times.ping,
+            (false, Silence::Asked(at)) => return at + times.ping,
+            (false, _) => times.idle,
             (true, Silence::Fresh) => times.dead_after / 3,
-            (true, Silence::Asked) => times.dead_after / 2,
+            (true, Silence::Asked(_)) => times.dead_after / 2,
             (true, Silence::Told) => times.dead_after,
         };
         self.heard_at + after
@@ -298,7 +314,7 @@ impl Connection {
     fn deadline(&self) -> Instant {
         let idle = self.idle_deadline();
         let stanza = self.partial_since.map(|since| since + self.shared.options.times.stanza);
-        stanza.map_or(idle, |stanza| stanza.min(idle))
+        [stanza, self.ask_at].into_iter().flatten().fold(idle, Instant::min)
     }
 
     /// The timer fired; what it was set for may have been overtaken.
@@ -313,19 +329,29 @@ impl Connection {
         }
         let session = &self.bound.session;
         self.silence = match (self.silence, self.is_collector()) {
+            (Silence::Fresh, _) if self.stream.handled().is_some() => {
+                self.stream.request_acknowledgement();
+                Silence::Asked(now)
+            }
             (Silence::Fresh, _) => {
                 let ping = ping(self.shared.stream.domain.as_str(), session.jid().as_str());
                 session.sink().push(ping, None);
-                Silence::Asked
+                Silence::Asked(now)
             }
-            (Silence::Asked, true) => {
+            // One that can be resumed is shown as silent by losing its connection.
+            (Silence::Asked(_), true) if session.sink().resumption_time().is_none() => {
                 self.shared.router.fell_silent(session, now - self.heard_at);
                 Silence::Told
             }
-            _ => return Err(Condition::ConnectionTimeout.into()),
+            _ => return Err(End::Silent),
         };
         Ok(())
     }
+}
+
+/// The ticket that is durable first.
+fn earlier(one: Option<Ticket>, other: Option<Ticket>) -> Option<Ticket> {
+    [one, other].into_iter().flatten().min()
 }
 
 /// Waits until the storage thread has come that far.
