@@ -105,7 +105,8 @@ class Person:
         self.pongs, self.ids = {}, 0
         self.handled = self.acked = 0
         self.unacked = collections.deque()
-        self.fresh = []
+        # Messages that came and were not acknowledged yet; those whose acknowledgement the server may not have seen.
+        self.fresh, self.unsettled = [], []
 
     async def connect(self):
         """Logs in; resumes the stream when there is one to resume. True when it was resumed."""
@@ -123,6 +124,7 @@ class Person:
             if answer.tag == f"{{{SM}}}failed":
                 raise Failed(f"{self.name} cannot resume: {ET.tostring(answer, 'unicode')}")
             self.acknowledged(int(answer.get("h")))
+            self.fresh, self.unsettled = [], []
             for stanza in self.unacked:
                 self.wire.send(stanza)
             self.listening = asyncio.create_task(self.listen())
@@ -138,7 +140,7 @@ class Person:
             self.wire.send(f"<enable xmlns='{SM}' resume='true'/>")
             self.resumption = (await self.wire.until(f"{{{SM}}}enabled")).get("id")
         self.ledger.managed = offered
-        self.fresh.clear()
+        self.fresh, self.unsettled = [], []
         self.listening = asyncio.create_task(self.listen())
         self.stanza("<presence/>")
         await self.ping()
@@ -149,6 +151,11 @@ class Person:
             self.unacked.append(text)
         self.wire.send(text)
 
+    def acknowledge(self):
+        self.wire.send(f"<a xmlns='{SM}' h='{self.handled}'/>")
+        self.unsettled += self.fresh
+        self.fresh = []
+
     def acknowledged(self, count):
         for _ in range((count - self.acked) % 2**32):
             if not self.unacked:
@@ -157,13 +164,15 @@ class Person:
         self.acked = count
 
     async def ping(self):
-        """All that was sent before is handled, and all that was answered before has come."""
+        """All that was sent before is handled, acknowledgements too, and all that was answered before has come."""
         self.ids += 1
+        settled = len(self.unsettled)
         pong = self.pongs[f"p{self.ids}"] = asyncio.get_running_loop().create_future()
         self.stanza(f"<iq type='get' to='localhost' id='p{self.ids}'><ping xmlns='urn:xmpp:ping'/></iq>")
         done, _ = await asyncio.wait({pong, self.listening}, timeout=DEADLINE, return_when=asyncio.FIRST_COMPLETED)
         if pong not in done:
             raise Failed(f"{self.name} has no pong: {self.listening}")
+        del self.unsettled[:settled]
 
     async def listen(self):
         try:
@@ -174,8 +183,7 @@ class Person:
 
     def take(self, element):
         if element.tag == f"{{{SM}}}r":
-            self.wire.send(f"<a xmlns='{SM}' h='{self.handled}'/>")
-            self.fresh.clear()
+            self.acknowledge()
         elif element.tag == f"{{{SM}}}a":
             self.acknowledged(int(element.get("h")))
         elif element.tag.startswith(CLIENT):
@@ -218,13 +226,18 @@ class Person:
             self.stanza("<presence type='unavailable'/>")
         if way != "resume":
             await self.ping()
+        if way in ("leave", "vanish") and self.managed:
+            # Unacknowledged, they would come again (XEP-0198 asks for this before a stream is closed); and nothing more
+            # comes to who is unavailable.
+            self.acknowledge()
+            await self.ping()
         if way == "leave":
             self.wire.send("</stream:stream>")
             await asyncio.wait_for(self.listening, DEADLINE)
         self.wire.reset()
         await self.listening
         if way == "break":
-            self.ledger.may_repeat(self.name, self.fresh)
+            self.ledger.may_repeat(self.name, self.fresh + self.unsettled)
         return way == "resume"
 
     async def live(self, until):
