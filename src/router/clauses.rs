@@ -131,6 +131,44 @@ fn rfc6121_4_6_3_directed_presence_to_a_subscriber_is_broadcast_to_it_later_and_
 }
 
 #[test]
+fn rfc6121_4_6_1_whoever_said_goodbye_is_not_told_of_the_end() {
+    let bench = Bench::new();
+    let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+    ada.send("<presence to='bob@@/desk'/>");
+    bob.send("<presence to='ada@@/desk'/>");
+    bob.send("<presence type='unavailable' to='ada@@/desk'/>");
+    bob.received();
+    ada.end();
+    assert!(bob.received().is_empty());
+    // So it is when the goodbye is a broadcast, or an end.
+    for ends in [false, true] {
+        let ada = bench.online("ada/desk");
+        let bob = bench.online("bob/phone");
+        ada.send("<presence to='bob@@/phone'/>");
+        bob.send("<presence to='ada@@/desk'/>");
+        match ends {
+            true => bob.end(),
+            false => bob.send("<presence type='unavailable'/>"),
+        }
+        let again = if ends { bench.online("bob/phone") } else { bob };
+        again.received();
+        ada.end();
+        assert!(again.received().is_empty());
+        again.end();
+    }
+}
+
+#[test]
+fn rfc6121_4_2_2_directed_presence_to_an_own_resource_ends_once() {
+    let bench = Bench::new();
+    let (desk, phone) = (bench.online("ada/desk"), bench.online("ada/phone"));
+    phone.send("<presence to='ada@@/desk'/>");
+    desk.received();
+    phone.end();
+    assert_eq!(desk.received(), ["presence unavailable <ada/phone"]);
+}
+
+#[test]
 fn rfc6121_4_7_what_presence_says_is_passed_on_as_it_is() {
     let bench = Bench::new();
     bench.befriend("ada", "bob");

@@ -163,7 +163,21 @@ pub(super) fn depart(shared: &Shared, session: &Arc<Session>, frame: &Frame) -> 
     }
     farewell(shared, session, frame, was_seen, &directed);
     session.set_priority(None);
+    drop(state);
+    let roster = shared.roster(session.account());
+    let subscribers = roster.subscribers().filter(|_| was_seen).cloned();
+    subscribers
+        .chain(directed.iter().map(Jid::to_bare))
+        .for_each(|contact| forget_directed(shared, session, &contact));
     was_available
+}
+
+/// Whoever was told that a session is gone need not tell it of its own end (section 4.6.1). No session's state is held.
+fn forget_directed(shared: &Shared, gone: &Session, contact: &BareJid) {
+    for resource in shared.sessions_of(contact).iter() {
+        let mut state = locked(&resource.state);
+        state.directed.retain(|directed| *directed != *gone.jid());
+    }
 }
 
 /// Tells the modules that a session is no longer available.
@@ -178,10 +192,8 @@ fn farewell(shared: &Shared, session: &Arc<Session>, frame: &Frame, was_seen: bo
     if was_seen {
         broadcast(shared, session, frame);
     }
-    let roster = shared.roster(session.account());
     for to in directed {
-        let told = was_seen && roster.state(&to.to_bare()).subscription.is_from();
-        if !told {
+        if !(was_seen && is_subscribed(shared, session, to)) {
             let sender = Sender::session(session);
             let mut address = sender.address();
             address.to = Some(to.as_str());
@@ -229,12 +241,7 @@ fn directed(
         return Err(Condition::RemoteServerNotFound);
     }
     let mut state = locked(&session.state);
-    let subscribed = session.is_available()
-        && shared
-            .roster(session.account())
-            .state(&to.to_bare())
-            .subscription
-            .is_from();
+    let subscribed = session.is_available() && is_subscribed(shared, session, to);
     if !available {
         state.directed.retain(|directed| directed != to);
     } else if !subscribed && !state.directed.contains(to) {
@@ -248,7 +255,17 @@ fn directed(
     let frame = without_type_available(&stanza.frame);
     let sender = Sender::session(session);
     send(shared, &frame, &sender, &sender.address(), to);
+    drop(state);
+    if !available {
+        forget_directed(shared, session, &to.to_bare());
+    }
     Ok(())
+}
+
+/// Whether an address sees an account's presence anyway; one's own account does (section 4.2.2).
+fn is_subscribed(shared: &Shared, session: &Session, to: &Jid) -> bool {
+    let to = to.to_bare();
+    to == *session.account() || shared.roster(session.account()).state(&to).subscription.is_from()
 }
 
 /// Delivers presence that is addressed to somebody: an error of a client, or one of the server's own.
