@@ -119,6 +119,8 @@ enum Command {
         /// The backup
         file: PathBuf,
     },
+    /// Print a systemd unit, hardened, with the places that this configuration names
+    Unit,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -218,6 +220,7 @@ fn run(arguments: Arguments) -> Outcome {
         }
         Some(Command::Backup { file }) => say(&server::back_up(&config, &file)?)?,
         Some(Command::Restore { file }) => say(&server::restore(&config, &file)?)?,
+        Some(Command::Unit) => say(&server::unit(&config)?)?,
         Some(Command::Completions { .. }) => {} // done before the configuration was read
     }
     Ok(())

@@ -10,10 +10,12 @@ mod hub;
 mod logging;
 mod orders;
 mod signals;
+mod unit;
 
 pub use backup::{back_up, restore, restore_if_damaged};
 pub use check::check;
 pub use orders::{Order, invite, order, reload, rename_domain, revoke_invitations, settle_domain};
+pub use unit::unit;
 
 use crate::config::{Config, Overrides};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
