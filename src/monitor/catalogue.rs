@@ -341,6 +341,17 @@ pub const GROUPS: &[Group] = &[
         members: &[gauge("days-left", "Days left", Units::None)],
     },
     Group {
+        node: "foreign",
+        title: "Alerts of Others",
+        member_title: "Alert",
+        statistics: &[gauge("firing", "Firing", Units::None)],
+        members: &[gauge(
+            "severity",
+            "Severity: 0 over, 1 warning, 2 critical",
+            Units::None,
+        )],
+    },
+    Group {
         node: "collector",
         title: "Collector",
         member_title: "",

@@ -7,6 +7,8 @@
 mod alert;
 mod catalogue;
 pub mod checks;
+mod ending;
+mod foreign;
 mod memory;
 mod processes;
 mod readings;
@@ -19,6 +21,8 @@ mod stopwatch;
 
 pub use alert::{Alert, Alerts, Change, Event, Severity};
 pub use catalogue::{Definition, GROUPS, Group, Kind, Units, group};
+pub use ending::{End, Named, end_process, processes_named};
+pub use foreign::{Foreign, ForeignAlert};
 pub use memory::Memory;
 pub use processes::{Order, Process, Processes, SCAN_INTERVAL};
 pub use readings::{Reading, Readings};

@@ -47,6 +47,7 @@ pub fn default_rules() -> Vec<Rule> {
             "disk {name} {value} of inodes used",
         ),
         above("check", "check/*#state", (1.0, 2.0, 0.0), "{name}: {detail}"),
+        above("foreign", "foreign/*#severity", (1.0, 2.0, 0.0), "{detail}"),
         Rule {
             direction: Direction::Below,
             ..above("certificate", "certificate/*#days-left", (14.0, 3.0, 15.0), "{detail}")
