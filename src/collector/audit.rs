@@ -101,6 +101,14 @@ impl Audit {
         written.unwrap_or_else(|_| Err(io::Error::other("the writer stopped")))
     }
 
+    /// A run that has begun; this line, or a better one, is written at its end.
+    pub(super) fn opened(&self, end: Line) -> Opened {
+        Opened {
+            audit: self.clone(),
+            end: Some(end),
+        }
+    }
+
     fn append(&self, line: &Line) -> io::Result<()> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -129,6 +137,32 @@ impl Audit {
         match number {
             0 => self.path.to_path_buf(),
             _ => self.path.with_added_extension(number.to_string()),
+        }
+    }
+}
+
+/// A run whose end is not written yet. Where the work is dropped in its middle, for the appliance stops, the log says so.
+pub(super) struct Opened {
+    audit: Audit,
+    end: Option<Line>,
+}
+
+impl Opened {
+    /// Writes how it has ended.
+    pub(super) async fn close(mut self, end: Line) {
+        self.end = None;
+        if let Err(error) = self.audit.write(end).await {
+            tracing::error!(%error, "cannot audit what has happened");
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let Some(mut end) = self.end.take() else { return };
+        end.outcome = Some("ended with the appliance".to_owned());
+        if let Err(error) = self.audit.append(&end) {
+            tracing::error!(%error, "cannot audit what was ended");
         }
     }
 }
@@ -167,6 +201,19 @@ mod tests {
         );
         assert_eq!(lines[1]["event"], "refused");
         assert_eq!(std::fs::metadata(&path).expect("a file").mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn m15_a_run_that_is_dropped_in_its_middle_has_an_end() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("audit.log");
+        let audit = Audit::new(path.clone());
+        drop(audit.opened(Line::new(Event::End, "boss@mon.example/desk", "reboot")));
+        let text = std::fs::read_to_string(&path).expect("a log");
+        assert!(
+            text.contains(r#""event":"end""#) && text.contains("ended with the appliance"),
+            "{text}"
+        );
     }
 
     #[test]

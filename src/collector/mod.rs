@@ -25,7 +25,7 @@ mod tests;
 
 pub use audit::{Audit, Event, Line};
 pub use kept::Kept;
-pub use options::{Directory, Options, Parameter, RebootOptions, ShellCommand};
+pub use options::{Directory, HostCommands, Options, Parameter, RebootOptions, ShellCommand};
 pub use output::{Finished, Output, Ticket, Work};
 pub use run::{Bounds, Captured, Outcome, run as run_program};
 

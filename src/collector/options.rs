@@ -19,6 +19,12 @@ pub struct Options {
     pub reboot: Option<RebootOptions>,
     /// The commands behind `shell`.
     pub shell: Vec<ShellCommand>,
+    /// What may be done to services and processes.
+    pub host_commands: HostCommands,
+    /// Whether programs are only shown, and never run.
+    pub dry_run: bool,
+    /// Whether commands that change the host want the caller's password first.
+    pub confirm_password: bool,
     /// Time limit of one run.
     pub command_time_max: Duration,
     /// Bytes kept of each of stdout and stderr; never more than a mebibyte, for the answer is one stanza.
@@ -43,6 +49,9 @@ impl Options {
             chat_alerts: vec![Role::Admin],
             reboot: None,
             shell: Vec::new(),
+            host_commands: HostCommands::default(),
+            dry_run: false,
+            confirm_password: false,
             command_time_max: Duration::from_secs(30),
             command_output_bytes_max: 64 * 1024,
             commands_parallel_max: 2,
@@ -81,6 +90,42 @@ impl RebootOptions {
     }
 }
 
+/// What may be done to services and processes; empty lists: nothing.
+#[derive(Clone, Debug)]
+pub struct HostCommands {
+    /// Units that may be restarted.
+    pub restart: Vec<String>,
+    /// The least role that may.
+    pub restart_role: Role,
+    /// Units whose journal may be read.
+    pub logs: Vec<String>,
+    /// The least role that may.
+    pub logs_role: Role,
+    /// Names of processes that may be ended.
+    pub kill: Vec<String>,
+    /// The least role that may.
+    pub kill_role: Role,
+    /// The program systemctl.
+    pub systemctl: String,
+    /// The program journalctl.
+    pub journalctl: String,
+}
+
+impl Default for HostCommands {
+    fn default() -> HostCommands {
+        HostCommands {
+            restart: Vec::new(),
+            restart_role: Role::Admin,
+            logs: Vec::new(),
+            logs_role: Role::Operator,
+            kill: Vec::new(),
+            kill_role: Role::Admin,
+            systemctl: "/usr/bin/systemctl".to_owned(),
+            journalctl: "/usr/bin/journalctl".to_owned(),
+        }
+    }
+}
+
 /// One allow-listed program.
 #[derive(Clone, Debug)]
 pub struct ShellCommand {
@@ -113,6 +158,8 @@ pub struct Parameter {
 pub trait Directory: Send + Sync {
     /// The role of an account; `None` for one it does not know.
     fn role(&self, account: &BareJid) -> Option<Role>;
+    /// Whether that is the account's password. Slow by design: it blocks.
+    fn has_password(&self, account: &BareJid, password: &str) -> bool;
     /// All accounts with one of these roles.
     fn accounts(&self, roles: &[Role]) -> Vec<BareJid>;
 }

@@ -138,6 +138,16 @@ impl Commands {
     }
 
     fn ask(&mut self, caller: &Caller, execution: Execution, stage: Stage, now: Duration) -> Result<Said, StanzaError> {
+        // What is said in a chat is kept: by the archive, by other devices, by the client.
+        if stage
+            .form
+            .fields
+            .iter()
+            .any(|field| field.kind == FieldKind::TextPrivate)
+        {
+            let text = "That asks for a secret, which does not belong in a chat. Use your client's form for commands.";
+            return Ok(Said::Refused(text.to_owned()));
+        }
         self.check_room(caller)?;
         let text = question(&stage.form);
         let mut session = self.session(execution, stage, now);

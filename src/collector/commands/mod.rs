@@ -2,7 +2,10 @@
 
 mod alerts;
 mod checks;
+mod guarded;
 mod heartbeat;
+mod kill;
+mod program;
 mod reboot;
 mod shell;
 mod statistics;
@@ -13,6 +16,7 @@ pub(super) use reboot::fire;
 
 use super::audit::{Audit, Line};
 use super::board::Board;
+use super::pace::Pace;
 use super::{Host, Options};
 use crate::service::command::Command;
 use crate::stanza::{Condition, StanzaError, ns};
@@ -41,20 +45,40 @@ pub(super) fn all(options: &Options, board: &Arc<Board>, audit: &Audit, host: &H
     {
         list.push(Arc::new(heartbeat::Heartbeat::new(host.checks.clone())));
     }
+    let dangerous = dangerous(options, board, audit);
+    list.extend(dangerous.into_iter().map(|command| match options.confirm_password {
+        true => Arc::new(guarded::Guarded::new(command, host.directory.clone(), audit.clone())),
+        false => command,
+    }));
     if let Some(reboot) = &options.reboot {
-        list.push(Arc::new(reboot::Reboot::new(
-            options,
-            reboot,
-            board.clone(),
-            audit.clone(),
-        )));
-        list.push(Arc::new(reboot::CancelReboot::new(
-            reboot,
-            board.clone(),
-            audit.clone(),
-        )));
+        let cancel = reboot::CancelReboot::new(reboot, board.clone(), audit.clone());
+        list.push(Arc::new(cancel));
     }
-    if let Some(shell) = shell::Shell::new(options, audit.clone()) {
+    list
+}
+
+/// The commands that change the host, or show its programs' output. Programs have one pace in all.
+fn dangerous(options: &Options, board: &Arc<Board>, audit: &Audit) -> Vec<Arc<dyn Command>> {
+    let mut list: Vec<Arc<dyn Command>> = Vec::new();
+    if let Some(reboot) = &options.reboot {
+        let reboot = reboot::Reboot::new(options, reboot, board.clone(), audit.clone());
+        list.push(Arc::new(reboot));
+    }
+    let pace = Arc::new(Pace::new(
+        options.commands_parallel_max,
+        options.commands_per_minute_max,
+    ));
+    let programs = [
+        program::restart_unit(options, &pace, audit),
+        program::log(options, &pace, audit),
+    ];
+    for program in programs.into_iter().flatten() {
+        list.push(Arc::new(program));
+    }
+    if let Some(kill) = kill::Kill::new(options, &pace, audit) {
+        list.push(Arc::new(kill));
+    }
+    if let Some(shell) = shell::Shell::new(options, pace, audit.clone()) {
         list.push(Arc::new(shell));
     }
     list

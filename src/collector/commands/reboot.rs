@@ -151,6 +151,7 @@ pub(in super::super) fn fire(options: &RebootOptions, by: &FullJid, bounds: Boun
             ..Line::new(event, &by, "reboot")
         };
         must_audit(&audit, line(Event::Start, "now".to_owned())).await?;
+        let opened = audit.opened(line(Event::End, String::new()));
         let ended = run::run(&argv, bounds).await;
         let (outcome, report) = match ended {
             Ok(outcome) if outcome.is_success() => {
@@ -170,7 +171,7 @@ pub(in super::super) fn fire(options: &RebootOptions, by: &FullJid, bounds: Boun
                 (error.to_string(), report)
             }
         };
-        may_audit(&audit, line(Event::End, outcome)).await;
+        opened.close(line(Event::End, outcome)).await;
         Ok(report)
     })
 }

@@ -5,12 +5,13 @@ use super::super::audit::{Audit, Event, Line};
 use super::super::pace::{Pace, Permit};
 use super::super::run::{self, Bounds, Captured, Outcome};
 use super::super::{Options, Parameter, ShellCommand};
-use super::{FORM_TYPE, may_audit, must_audit};
+use super::{FORM_TYPE, must_audit};
 use crate::service::command::{Caller, Command, Job, Request, Stage, Step};
 use crate::service::form::{Field, FieldKind, Form, Values};
 use crate::service::report::{NoteKind, Report};
 use crate::service::session::random_id;
 use crate::stanza::{Condition, Role, StanzaError};
+use std::sync::Arc;
 
 /// Bytes of a free parameter.
 const PARAMETER_BYTES_MAX: usize = 256;
@@ -24,20 +25,20 @@ pub(super) struct Shell {
     commands: Vec<ShellCommand>,
     role: Role,
     bounds: Bounds,
-    pace: Pace,
+    pace: Arc<Pace>,
     audit: Audit,
 }
 
 impl Shell {
     /// `None` when the configuration allows no program.
-    pub(super) fn new(options: &Options, audit: Audit) -> Option<Shell> {
+    pub(super) fn new(options: &Options, pace: Arc<Pace>, audit: Audit) -> Option<Shell> {
         let role = options.shell.iter().map(|command| command.role).min()?;
         Some(Shell {
             commands: options.shell.clone(),
             // A role of collector would let remote collectors command.
             role: role.max(Role::Viewer),
             bounds: Bounds::new(options),
-            pace: Pace::new(options.commands_parallel_max, options.commands_per_minute_max),
+            pace,
             audit,
         })
     }
@@ -65,24 +66,7 @@ impl Shell {
         values: &Values,
         permit: Permit,
     ) -> Result<Job, StanzaError> {
-        let run = Run {
-            id: random_id()?,
-            jid: caller.jid.to_string(),
-            name: command.name.clone(),
-            argv: fill(&command.argv, |name| values.get(name).map(str::to_owned)),
-            shown: fill(&command.argv, |name| match is_secret(command, name) {
-                true => Some(MASK.to_owned()),
-                false => values.get(name).map(str::to_owned),
-            }),
-            secrets: command
-                .parameters
-                .iter()
-                .filter(|parameter| parameter.secret)
-                .filter_map(|parameter| values.get(&parameter.name))
-                .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
-                .map(str::to_owned)
-                .collect(),
-        };
+        let run = Run::new(self.node(), caller, command, values)?;
         let (bounds, audit) = (self.bounds, self.audit.clone());
         Ok(Box::pin(async move {
             let _permit = permit;
@@ -135,7 +119,8 @@ impl Command for Shell {
     }
 }
 
-fn ask(form: Form, last: bool) -> Step {
+/// Asks for a form's answers.
+pub(super) fn ask(form: Form, last: bool) -> Step {
     Step::Ask(Box::new(Stage {
         form: form.typed(FORM_TYPE),
         last,
@@ -145,7 +130,7 @@ fn ask(form: Form, last: bool) -> Step {
 }
 
 /// The form that asks for a command's parameters.
-fn parameters(command: &ShellCommand) -> Form {
+pub(super) fn parameters(command: &ShellCommand) -> Form {
     let form = Form::new(&command.name, &command.description);
     command.parameters.iter().map(field).fold(form, Form::field)
 }
@@ -200,8 +185,10 @@ fn fill(template: &[String], value: impl Fn(&str) -> Option<String>) -> Vec<Stri
 }
 
 /// One run.
-struct Run {
+pub(super) struct Run {
     id: String,
+    /// The command's node.
+    node: String,
     jid: String,
     name: String,
     argv: Vec<String>,
@@ -211,8 +198,41 @@ struct Run {
 }
 
 impl Run {
-    async fn run(&self, bounds: Bounds, audit: &Audit) -> Result<Report, StanzaError> {
+    /// A run of a command with these values.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(super) fn new(
+        node: &str,
+        caller: &Caller,
+        command: &ShellCommand,
+        values: &Values,
+    ) -> Result<Run, StanzaError> {
+        Ok(Run {
+            id: random_id()?,
+            node: node.to_owned(),
+            jid: caller.jid.to_string(),
+            name: command.name.clone(),
+            argv: fill(&command.argv, |name| values.get(name).map(str::to_owned)),
+            shown: fill(&command.argv, |name| match is_secret(command, name) {
+                true => Some(MASK.to_owned()),
+                false => values.get(name).map(str::to_owned),
+            }),
+            secrets: command
+                .parameters
+                .iter()
+                .filter(|parameter| parameter.secret)
+                .filter_map(|parameter| values.get(&parameter.name))
+                .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+
+    /// Runs it, audited.
+    pub(super) async fn run(&self, bounds: Bounds, audit: &Audit) -> Result<Report, StanzaError> {
         must_audit(audit, self.line(Event::Start)).await?;
+        let opened = audit.opened(self.line(Event::End));
         let ended = run::run(&self.argv, bounds).await;
         let mut line = self.line(Event::End);
         let report = match &ended {
@@ -230,7 +250,7 @@ impl Run {
                 )
             }
         };
-        may_audit(audit, line).await;
+        opened.close(line).await;
         Ok(report)
     }
 
@@ -238,7 +258,7 @@ impl Run {
         Line {
             run: Some(self.id.clone()),
             argv: self.shown.clone(),
-            ..Line::new(event, &self.jid, "shell")
+            ..Line::new(event, &self.jid, &self.node)
         }
     }
 

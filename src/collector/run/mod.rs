@@ -38,6 +38,8 @@ pub struct Bounds {
     pub time_max: Duration,
     /// Bytes kept of each of stdout and stderr, as they will be escaped.
     pub output_bytes_max: usize,
+    /// Whether nothing is run: the output is what would be.
+    pub dry: bool,
 }
 
 impl Bounds {
@@ -46,6 +48,7 @@ impl Bounds {
         Bounds {
             time_max: options.command_time_max,
             output_bytes_max: options.command_output_bytes_max.min(OUTPUT_BYTES_CEILING),
+            dry: options.dry_run,
         }
     }
 }
@@ -75,6 +78,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What a run would have been.
+    fn dry(argv: &[String]) -> Outcome {
+        let text = format!("dry run, nothing was started: {argv:?}");
+        tracing::info!("{text}");
+        Outcome {
+            status: Some(ExitStatus::from_raw(0)),
+            timed_out: false,
+            stdout: Captured { text, truncated: false },
+            stderr: Captured::default(),
+            time: Duration::ZERO,
+        }
+    }
+
     /// Whether it did what it was to do.
     pub fn is_success(&self) -> bool {
         !self.timed_out && self.status.is_some_and(|status| status.success())
@@ -125,6 +141,9 @@ pub async fn run(argv: &[String], bounds: Bounds) -> io::Result<Outcome> {
         .split_first()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no program"))?;
     check_program(program).map_err(|why| io::Error::new(io::ErrorKind::PermissionDenied, why))?;
+    if bounds.dry {
+        return Ok(Outcome::dry(argv));
+    }
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()

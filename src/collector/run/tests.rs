@@ -7,6 +7,7 @@ use std::time::Instant as Clock;
 
 const BOUNDS: Bounds = Bounds {
     time_max: Duration::from_secs(20),
+    dry: false,
     output_bytes_max: 64 * 1024,
 };
 

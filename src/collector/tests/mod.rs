@@ -2,6 +2,7 @@
 
 mod asking;
 mod commanding;
+mod hosting;
 mod telling;
 
 use super::*;
@@ -32,6 +33,12 @@ impl Directory for People {
     fn role(&self, account: &BareJid) -> Option<Role> {
         let node = account.node().filter(|_| account.domain().as_str() == "mon.example")?;
         self.0.lock().expect("no panic").get(node.as_str()).copied()
+    }
+
+    fn has_password(&self, account: &BareJid, password: &str) -> bool {
+        account
+            .node()
+            .is_some_and(|node| password == [node.as_str(), "'s secret"].concat())
     }
 
     fn accounts(&self, roles: &[Role]) -> Vec<BareJid> {

@@ -149,6 +149,7 @@ impl Eyes {
         let bounds = Bounds {
             time_max,
             output_bytes_max: OUTPUT_BYTES_MAX,
+            dry: false,
         };
         match run_program(argv, bounds).await {
             Ok(outcome) if outcome.timed_out => {
@@ -167,6 +168,7 @@ async fn systemctl(program: &str, arguments: &[String], time_max: Duration) -> R
     let bounds = Bounds {
         time_max,
         output_bytes_max: OUTPUT_BYTES_MAX,
+        dry: false,
     };
     match run_program(&argv, bounds).await {
         Ok(outcome) if outcome.is_success() => Ok(outcome.stdout.text),

@@ -28,6 +28,11 @@ impl Directory for Accounts {
         self.store.accounts().role(node.as_str())
     }
 
+    fn has_password(&self, account: &BareJid, password: &str) -> bool {
+        let node = account.node().filter(|_| *account.domain() == *self.domain);
+        node.is_some_and(|node| self.store.accounts().verify_password(node.as_str(), password))
+    }
+
     fn accounts(&self, roles: &[Role]) -> Vec<BareJid> {
         let accounts = self.store.accounts().list();
         accounts

@@ -3,6 +3,7 @@
 //! One task drives the collector: frames from the sink, snapshots from the sampling thread, finished work, its deadline.
 //! A panic ends the session like any other, with unavailable presence, and it is bound again a little later.
 
+mod desk;
 mod directory;
 mod sampling;
 
@@ -16,6 +17,7 @@ use crate::service::report::Report;
 use crate::stanza::{Condition, Role, StanzaError};
 use crate::store::{self, Store};
 use crate::xml::{Element, Frame, Limits, Rope};
+pub use desk::Desk;
 use directory::{Accounts, Records};
 use jid::BareJid;
 use sampling::Sampling;
@@ -56,7 +58,7 @@ pub struct Options {
 /// The running collector.
 pub struct Local {
     stop: watch::Sender<bool>,
-    task: JoinHandle<Option<collector::Kept>>,
+    task: JoinHandle<Option<Left>>,
     looking: AbortOnDrop,
     book: Book,
     epoch: Instant,
@@ -75,22 +77,23 @@ impl Drop for AbortOnDrop {
 pub struct Kept {
     /// What its times are counted from.
     epoch: Instant,
-    collector: Option<collector::Kept>,
+    left: Option<Left>,
     checks: book::Kept,
 }
 
 impl Local {
     /// Starts it on the current tokio runtime, its timers and processes enabled. It goes on where the one before it has
     /// stopped.
-    pub fn start(options: Options, router: Router, store: Store, before: Option<Kept>) -> Local {
+    pub fn start(options: Options, router: Router, store: Store, before: Option<Kept>, desk: Arc<Desk>) -> Local {
         let (stop, stopping) = watch::channel(false);
         let epoch = before.as_ref().map_or_else(Instant::now, |kept| kept.epoch);
-        let (kept, checks) = before.map_or_else(Default::default, |kept| (kept.collector, kept.checks));
-        let readings = Readings::default();
+        let (kept, checks) = before.map_or_else(Default::default, |kept| (kept.left, kept.checks));
+        let readings = desk.readings.clone();
         let memory = Arc::new(Records::new(store.clone(), &options.account));
         let times = (epoch.elapsed(), SystemTime::now());
         let book = Book::new(options.checks.checks.clone(), checks, readings.clone(), memory, times);
         let looking = checks::watch(options.checks.clone(), book.clone(), readings.clone(), epoch);
+        desk.open(book.clone());
         let place = Place {
             options,
             router,
@@ -98,6 +101,7 @@ impl Local {
             processes: Arc::new(Mutex::new(Processes::new(readings.clone()))),
             readings,
             book: book.clone(),
+            desk,
             epoch,
         };
         Local {
@@ -109,18 +113,19 @@ impl Local {
         }
     }
 
-    /// Ends it: unavailable presence to its watchers, running programs killed.
+    /// Ends it: unavailable presence to its watchers, programs go on, for the next one to answer after them; they are killed with what
+    /// is returned.
     pub async fn shutdown(self) -> Kept {
         self.stop.send_replace(true);
         let ended = self.task.await;
-        let collector = ended.unwrap_or_else(|error| {
+        let left = ended.unwrap_or_else(|error| {
             tracing::error!(%error, "the collector ended badly");
             None
         });
         drop(self.looking);
         Kept {
             epoch: self.epoch,
-            collector,
+            left,
             checks: self.book.kept(),
         }
     }
@@ -135,6 +140,7 @@ struct Place {
     processes: Arc<Mutex<Processes>>,
     readings: Readings,
     book: Book,
+    desk: Arc<Desk>,
     epoch: Instant,
 }
 
@@ -147,11 +153,7 @@ enum Ended {
     Lost(&'static str),
 }
 
-async fn keep_running(
-    place: Place,
-    mut stopping: watch::Receiver<bool>,
-    mut kept: Option<collector::Kept>,
-) -> Option<collector::Kept> {
+async fn keep_running(place: Place, mut stopping: watch::Receiver<bool>, mut kept: Option<Left>) -> Option<Left> {
     loop {
         let mut tasks = JoinSet::new();
         tasks.spawn(run(place.clone(), stopping.clone(), kept.take()));
@@ -172,11 +174,7 @@ async fn keep_running(
 }
 
 /// Binds the session and drives it to its end. What was kept comes back, with what has been added to it.
-async fn run(
-    place: Place,
-    stopping: watch::Receiver<bool>,
-    kept: Option<collector::Kept>,
-) -> (Ended, Option<collector::Kept>) {
+async fn run(place: Place, stopping: watch::Receiver<bool>, kept: Option<Left>) -> (Ended, Option<Left>) {
     let sink = Arc::new(Sink::new(usize::MAX, usize::MAX));
     let account = &place.options.account;
     let Ok(session) = place.router.bind(account, Some(RESOURCE), Role::Collector, sink) else {
@@ -210,17 +208,35 @@ async fn run(
         collector,
         bound,
         sampling,
-        jobs: JoinSet::new(),
-        tickets: HashMap::new(),
+        desk: place.desk.clone(),
+        work: Working::default(),
         epoch: place.epoch,
         online: false,
     };
-    if let Some(kept) = kept {
-        let outputs = drive.collector.resume(kept);
+    if let Some(left) = kept {
+        drive.work = left.work;
+        let outputs = drive.collector.resume(left.collector);
         drive.act(outputs);
     }
     let ended = drive.run(place.store.committed(), stopping).await;
-    (ended, Some(drive.collector.into_kept()))
+    let left = Left {
+        collector: drive.collector.into_kept(),
+        work: drive.work,
+    };
+    (ended, Some(left))
+}
+
+/// What one session leaves to the next.
+struct Left {
+    collector: collector::Kept,
+    work: Working,
+}
+
+/// The work under way, and whom to answer after it.
+#[derive(Default)]
+struct Working {
+    jobs: JoinSet<Result<Report, StanzaError>>,
+    tickets: HashMap<Id, Ticket>,
 }
 
 /// A bound session; whatever happens, it is unbound.
@@ -248,8 +264,8 @@ struct Drive {
     collector: Collector,
     bound: Bound,
     sampling: Sampling,
-    jobs: JoinSet<Result<Report, StanzaError>>,
-    tickets: HashMap<Id, Ticket>,
+    desk: Arc<Desk>,
+    work: Working,
     epoch: Instant,
     online: bool,
 }
@@ -283,7 +299,7 @@ impl Drive {
                     Some(snapshot) => self.sampled(snapshot),
                     None => break Ended::Lost("its sampling thread has ended"),
                 },
-                Some(joined) = self.jobs.join_next_with_id() => self.joined(joined),
+                Some(joined) = self.work.jobs.join_next_with_id() => self.joined(joined),
                 () = until(self.collector.deadline().map(|deadline| self.epoch + deadline)) => {
                     let outputs = self.collector.tick(self.now());
                     self.act(outputs);
@@ -321,6 +337,7 @@ impl Drive {
 
     fn sampled(&mut self, snapshot: Arc<crate::monitor::Snapshot>) {
         let now = self.now();
+        self.desk.show(snapshot.clone());
         let outputs = self.collector.sampled(snapshot, now);
         self.act(outputs);
         // The first presence already says how the host is.
@@ -342,12 +359,12 @@ impl Drive {
 
     fn begin(&mut self, work: Work) {
         let (job, ticket): (Job, Ticket) = work.split();
-        if self.jobs.len() >= JOBS_MAX {
+        if self.work.jobs.len() >= JOBS_MAX {
             let busy = StanzaError::new(Condition::ResourceConstraint, "Too much is going on. Wait a little.");
             return self.finish(ticket.finish(Err(busy)));
         }
-        let id = self.jobs.spawn(job).id();
-        self.tickets.insert(id, ticket);
+        let id = self.work.jobs.spawn(job).id();
+        self.work.tickets.insert(id, ticket);
     }
 
     fn joined(&mut self, joined: Result<(Id, Result<Report, StanzaError>), tokio::task::JoinError>) {
@@ -358,7 +375,7 @@ impl Drive {
                 (error.id(), Err(Condition::InternalServerError.into()))
             }
         };
-        if let Some(ticket) = self.tickets.remove(&id) {
+        if let Some(ticket) = self.work.tickets.remove(&id) {
             self.finish(ticket.finish(result));
         }
     }

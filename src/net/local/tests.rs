@@ -11,6 +11,8 @@ use tokio::time::timeout;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Hub {
+    options: Options,
+    desk: Arc<Desk>,
     router: Router,
     store: Store,
     local: Local,
@@ -19,6 +21,10 @@ struct Hub {
 
 impl Hub {
     fn start() -> Hub {
+        Hub::start_with(|_, _| {})
+    }
+
+    fn start_with(change: impl FnOnce(&mut Options, &std::path::Path)) -> Hub {
         let dir = tempfile::tempdir().expect("a folder");
         let options = store::Options {
             free_bytes_min: 0,
@@ -40,7 +46,7 @@ impl Hub {
         };
         let router = Router::new(options, store.clone(), modules::all());
         let collector = collector::Options::new("web1", dir.path().join("audit.log"));
-        let options = Options {
+        let mut options = Options {
             account: "monitor@mon.example".parse().expect("a JID"),
             interval: Duration::from_secs(1),
             collector,
@@ -48,8 +54,12 @@ impl Hub {
             checks: checks::Options::default(),
             commands: Vec::new(),
         };
-        let local = Local::start(options, router.clone(), store.clone(), None);
+        change(&mut options, dir.path());
+        let desk = Arc::new(Desk::new(10));
+        let local = Local::start(options.clone(), router.clone(), store.clone(), None, desk.clone());
         Hub {
+            options,
+            desk,
             router,
             store,
             local,
@@ -191,4 +201,44 @@ async fn a_lost_session_is_bound_again() {
     drop(thief);
     boss.presence(None).await;
     hub.local.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m15_a_program_under_way_outlives_a_reload_and_is_answered_and_audited() {
+    use std::os::unix::fs::PermissionsExt;
+    let hub = Hub::start_with(|options, dir| {
+        let program = dir.join("slow");
+        let text = "#!/bin/sh\n: >\"$1/begun\"\nuntil [ -e \"$1/go\" ]; do sleep 0.05; done\necho done\n";
+        std::fs::write(&program, text).expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        options.collector.shell = vec![collector::ShellCommand {
+            name: "slow".to_owned(),
+            description: String::new(),
+            argv: [program.as_path(), dir]
+                .map(|path| path.to_string_lossy().into_owned())
+                .to_vec(),
+            parameters: Vec::new(),
+            role: Role::Admin,
+        }];
+    });
+    let mut boss = hub.connect("boss@mon.example");
+    boss.send("<presence/>");
+    boss.send("<presence type='subscribe' to='monitor@mon.example'/>");
+    boss.presence(None).await;
+    boss.send("<message type='chat' to='monitor@mon.example'><body>shell slow</body></message>");
+    let begun = async {
+        while !hub.dir.path().join("begun").exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, begun).await.expect("it runs");
+    let kept = hub.local.shutdown().await;
+    let next = Local::start(hub.options, hub.router, hub.store, Some(kept), hub.desk);
+    std::fs::write(hub.dir.path().join("go"), "").expect("written");
+    let said = boss.next(|stanza| stanza.name() == "message").await;
+    assert!(said.children().any(|child| child.text().contains("done")), "{said:?}");
+    next.shutdown().await;
+    let log = std::fs::read_to_string(hub.dir.path().join("audit.log")).expect("a log");
+    let events: Vec<bool> = log.lines().map(|line| line.contains(r#""event":"start""#)).collect();
+    assert_eq!(events, [true, false], "{log}");
 }
