@@ -22,4 +22,5 @@ pub mod service;
 pub mod stanza;
 pub mod store;
 pub mod stream;
+pub mod web;
 pub mod xml;

@@ -58,6 +58,9 @@ struct Place {
     /// Where to listen for HTTP, once something is enabled that it serves [default: 127.0.0.1:5280]
     #[arg(long, value_name = "ADDR", global = true, hide_short_help = true)]
     listen_http: Option<Listen>,
+    /// Let the collector's commands show the program that they would run, and run nothing
+    #[arg(long, global = true, hide_short_help = true)]
+    dry_run: bool,
 }
 
 #[derive(Subcommand)]
@@ -281,6 +284,7 @@ impl Place {
             starttls: self.listen,
             tls: self.listen_tls,
             http: self.listen_http,
+            dry_run: self.dry_run,
         }
     }
 }

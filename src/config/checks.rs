@@ -2,6 +2,7 @@
 
 use super::rows::{Row, program, word};
 use super::setting::{list, quoted};
+use super::settings::Host;
 use super::units::{Count, Time};
 use crate::monitor::checks::{Address, Check, Heartbeat, HttpCheck, What};
 use serde::Deserialize;
@@ -189,6 +190,28 @@ pub fn unit_name(unit: &str) -> Result<String, String> {
     match unit.contains('.') && !unit.starts_with(['-', '.']) && unit.len() <= 255 && unit.chars().all(allowed) {
         true => Ok(unit.to_owned()),
         false => Err(format!("'{unit}' is no unit's full name, such as nginx.service")),
+    }
+}
+
+/// Bytes of a process' name, as the kernel has it (proc_pid_comm(5)).
+const COMM_BYTES_MAX: usize = 15;
+
+impl Host {
+    /// What is wrong with it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for unit in self.restart.iter().chain(&self.logs) {
+            unit_name(unit).map_err(|why| format!("section [host]: {why},"))?;
+        }
+        match self
+            .kill
+            .iter()
+            .find(|name| name.is_empty() || name.len() > COMM_BYTES_MAX)
+        {
+            Some(name) => Err(format!(
+                "section [host]: '{name}' is no process' name of 1 to {COMM_BYTES_MAX} bytes,"
+            )),
+            None => Ok(()),
+        }
     }
 }
 

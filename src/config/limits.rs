@@ -185,6 +185,15 @@ section! {
         /// Checks that look at once; the others wait for their turn.
         checks_parallel: Limit<Count> = Limit::count(8),
 
+        /// HTTP connections at once; past that one waits.
+        http_connections: Limit<Count> = Limit::count(32),
+        /// An HTTP request's body.
+        http_body: Limit<Size<1_024>> = Limit::bytes(256 << 10),
+        /// From an HTTP connection's begin to its end.
+        http_time: Limit<Time> = Limit::secs(10),
+        /// Others' alerts remembered.
+        foreign_alerts: Limit<Count<0>> = Limit::count(500),
+
         /// Space that must stay free where the data is; below it nothing new is written.
         free_disk: Limit<Size> = Limit::bytes(64 << 20),
     }

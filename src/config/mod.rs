@@ -43,6 +43,8 @@ pub struct Overrides {
     pub tls: Option<Listen>,
     /// Where to listen for HTTP.
     pub http: Option<Listen>,
+    /// Whether commands of the collector run nothing.
+    pub dry_run: bool,
 }
 
 /// The configuration in force.
@@ -98,6 +100,7 @@ impl Overrides {
         set(&mut settings.listen.starttls, &self.starttls);
         set(&mut settings.listen.tls, &self.tls);
         set(&mut settings.listen.http, &self.http);
+        settings.collector.dry_run |= self.dry_run;
     }
 }
 
@@ -112,6 +115,7 @@ impl Settings {
         self.group = new.group;
         self.reboot = new.reboot;
         self.rules = new.rules;
+        self.host = new.host;
         self.command = new.command;
         self.rule = new.rule;
         self.check = new.check;
@@ -128,6 +132,7 @@ impl Settings {
         for name in &self.roster.groups {
             groups::group(name).map_err(|error| format!("section [roster]: {error},"))?;
         }
+        self.host.check()?;
         if self.check.len() > self.limits.checks.get() {
             return Err(format!(
                 "there are {} checks, more than limits.checks",
@@ -183,6 +188,12 @@ warning = 80.0
 clear = 70.0
 for = "1 min"
 message = "disk full"
+[web]
+metrics = true
+token_file = "/etc/watchpost/token"
+[host]
+restart = ["nginx.service"]
+kill = ["stress"]
 [[check]]
 name = "web"
 http = "https://mon.example/"

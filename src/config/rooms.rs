@@ -3,13 +3,13 @@
 use super::limits::Limits;
 use super::settings::{Contact, Listeners, Sasl, Settings};
 use super::values::{Listen, Watchers};
-use crate::collector::{self, RebootOptions};
+use crate::collector::{self, HostCommands, RebootOptions};
 use crate::monitor::{Rule, default_rules};
 use crate::net::certificates::{self, Files};
 use crate::net::{self, AdmissionLimits, Rate, Security, Times, checks, local};
 use crate::service::session;
 use crate::stream::{self, Mechanism};
-use crate::{roster, router, store, xml};
+use crate::{roster, router, store, web, xml};
 use bytes::Bytes;
 use jid::BareJid;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// The audit log's name in the data directory.
 const AUDIT: &str = "audit.log";
+/// The HTTP token's.
+const TOKEN: &str = "http.token";
 
 impl Settings {
     /// The host's name: the one configured, else what the system says.
@@ -147,6 +149,25 @@ impl Settings {
         all
     }
 
+    /// What HTTP serves; `host` is the host's name.
+    pub fn web_options(&self, host: String) -> web::Options {
+        web::Options {
+            listen: self.listen.http.0.clone(),
+            host,
+            metrics: self.web.metrics,
+            heartbeats: self.web.heartbeats,
+            alertmanager: self.web.alertmanager,
+            connections_max: self.limits.http_connections.get(),
+            body_bytes_max: self.limits.http_body.get(),
+            time_max: self.limits.http_time.get(),
+        }
+    }
+
+    /// Where the token is that HTTP clients show.
+    pub fn token_file(&self) -> PathBuf {
+        self.web.token_file.clone().unwrap_or_else(|| self.data.join(TOKEN))
+    }
+
     /// The built-in collector's options; `host` is the host's name, `account` the collector's.
     pub fn local_options(&self, host: String, account: BareJid) -> local::Options {
         local::Options {
@@ -173,6 +194,9 @@ impl Settings {
             watchers: self.watchers(),
             chat_alerts: self.collector.chat_alerts.clone(),
             reboot: self.reboot_options(),
+            host_commands: self.host_commands(),
+            dry_run: self.collector.dry_run,
+            confirm_password: self.collector.confirm_password,
             shell: self
                 .command
                 .iter()
@@ -211,6 +235,20 @@ impl Settings {
         rules.retain(|rule| own.iter().all(|own| own.name != rule.name));
         rules.extend(own);
         rules
+    }
+
+    fn host_commands(&self) -> HostCommands {
+        let host = &self.host;
+        HostCommands {
+            restart: host.restart.clone(),
+            restart_role: host.restart_role,
+            logs: host.logs.clone(),
+            logs_role: host.logs_role,
+            kill: host.kill.clone(),
+            kill_role: host.kill_role,
+            systemctl: self.collector.systemctl.to_string_lossy().into_owned(),
+            journalctl: host.journalctl.to_string_lossy().into_owned(),
+        }
     }
 
     /// The reboot command, if there is one.

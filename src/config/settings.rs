@@ -46,6 +46,10 @@ section! {
         roster: Roster = Roster::default(),
         /// The collector's command 'reboot'.
         reboot: Reboot = Reboot::default(),
+        /// What HTTP serves, at `listen.http`: nothing unless enabled. Clients show the token.
+        web: Web = Web::default(),
+        /// What may be done to services and processes, by commands of the collector.
+        host: Host = Host::default(),
         /// Rules: when a statistic is a worry.
         rules: Rules = Rules::default(),
         /// A group of the roster for some collectors (none named: for all), in the rosters of some roles (none named: in all).
@@ -162,6 +166,10 @@ section! {
         systemctl: PathBuf = PathBuf::from("/usr/bin/systemctl"),
         /// Failed units that nobody wants to hear of, such as ["fwupd-refresh.service", "run-*.mount"].
         ignored_units: Vec<String> = Vec::new(),
+        /// Whether commands only show the program that they would run, and run nothing: to try a configuration out.
+        dry_run: bool = false,
+        /// Whether commands that change the host want the caller's password first; they are then for clients with forms.
+        confirm_password: bool = false,
     }
 }
 
@@ -186,6 +194,41 @@ section! {
         cool_down: Time<0> = Time(Duration::from_secs(600)),
         /// The least role that may.
         role: Role = Role::Admin,
+    }
+}
+
+section! {
+    /// What HTTP serves.
+    Web {
+        /// The statistics for Prometheus (OpenMetrics), at /metrics.
+        metrics: bool = false,
+        /// Heartbeats of jobs, at /heartbeat/NAME and /heartbeat/NAME/failed.
+        heartbeats: bool = false,
+        /// Others' alerts, as an Alertmanager's webhook posts them to /alertmanager.
+        alertmanager: bool = false,
+        /// The file with the token that clients show ("Authorization: Bearer TOKEN"); without one, http.token in the data
+        /// directory, which is made.
+        token_file: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// What may be done to services and processes.
+    Host {
+        /// The units that the command 'restart-unit' may restart, by their full names.
+        restart: Vec<String> = Vec::new(),
+        /// The least role that may.
+        restart_role: Role = Role::Admin,
+        /// The units whose journal the command 'log' shows.
+        logs: Vec<String> = Vec::new(),
+        /// The least role that may.
+        logs_role: Role = Role::Operator,
+        /// The names of processes that the command 'kill' may end, as the kernel has them: at most 15 bytes.
+        kill: Vec<String> = Vec::new(),
+        /// The least role that may.
+        kill_role: Role = Role::Admin,
+        /// The program that shows the journal.
+        journalctl: PathBuf = PathBuf::from("/usr/bin/journalctl"),
     }
 }
 

@@ -3,14 +3,15 @@
 use super::features::stream_features;
 use super::hub::Hub;
 use super::signals::{Asked, Signals};
-use super::{ServerError, first_start, host, orders};
+use super::{ServerError, first_start, host, http, orders};
 use crate::admin::{self, Accounts, Control, Listening, Service};
 use crate::config::{Config, Overrides};
 use crate::modules;
-use crate::net::local::Local;
+use crate::net::local::{Desk, Local};
 use crate::net::{Security, Server, Tls, certificates};
 use crate::router::Router;
 use crate::store::{Store, Ticket};
+use crate::web::Web;
 use jid::BareJid;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -29,7 +30,7 @@ const BACKUP_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// Runs the appliance until a signal or a failure ends it.
 pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError> {
     let mut signals = Signals::new().map_err(|error| ServerError::new(format!("signals cannot be caught: {error}")))?;
-    let (server, hub, control, account) = start(config, overrides)?;
+    let (server, web, hub, control, account) = start(config, overrides)?;
     let store = hub.store.clone();
     let mut collector = hub.start_collector(account.clone(), None);
     let service: Arc<dyn Service> = hub.clone();
@@ -63,6 +64,7 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
     for task in &background {
         task.abort();
     }
+    drop(web);
     goodbye(collector, server, &mut signals).await;
     drop(hub);
     settle(store).await;
@@ -70,9 +72,12 @@ pub async fn run(config: Config, overrides: Overrides) -> Result<(), ServerError
     ended
 }
 
+/// What runs: the listeners of XMPP and HTTP, the hub, its control socket, the collector's account.
+type Started = (Server, Option<Web>, Arc<Hub>, Control, BareJid);
+
 /// Everything that can be refused comes before anything is promised; what was made by then is what the next start finds
 /// and uses.
-fn start(mut config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, Control, BareJid), ServerError> {
+fn start(mut config: Config, overrides: Overrides) -> Result<Started, ServerError> {
     let store = orders::open_store(&mut config)?;
     let settings = &config.settings;
     let now = SystemTime::now();
@@ -94,7 +99,9 @@ fn start(mut config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, 
     let registrar = Arc::new(accounts.clone());
     let server = Server::start(options, router.clone(), store.clone(), Arc::clone(&tls), registrar);
     let server = server.map_err(ServerError::new)?;
-    let listening = listening(&server);
+    let desk = Arc::new(Desk::new(settings.limits.foreign_alerts.get()));
+    let web = http::start(settings, &desk)?;
+    let listening = listening(&server, web.as_ref());
     let collector = accounts.make_collector()?;
     router.set_introductions(orders::introductions(settings));
     introduce_all(&router);
@@ -112,11 +119,12 @@ fn start(mut config: Config, overrides: Overrides) -> Result<(Server, Arc<Hub>, 
         tls,
         router,
         store,
+        desk,
         collector_changed: Notify::new(),
         listening,
         started: Instant::now(),
     };
-    Ok((server, Arc::new(hub), control, collector))
+    Ok((server, web, Arc::new(hub), control, collector))
 }
 
 /// What the store does not take now it takes at the next start.
@@ -129,17 +137,19 @@ pub(super) fn introduce_all(router: &Router) {
     }
 }
 
-fn listening(server: &Server) -> Vec<Listening> {
+fn listening(server: &Server, web: Option<&Web>) -> Vec<Listening> {
     let transport = |security: &Security| match security {
         Security::StartTls => "STARTTLS",
         Security::Direct => "direct TLS",
     };
-    let all = server.local_addrs().iter();
-    all.map(|(security, address)| Listening {
-        transport: transport(security).to_owned(),
-        address: *address,
-    })
-    .collect()
+    let listening = |transport: &str, address| Listening {
+        transport: transport.to_owned(),
+        address,
+    };
+    let streams = server.local_addrs().iter();
+    let streams = streams.map(|(security, address)| listening(transport(security), *address));
+    let http = web.into_iter().flat_map(Web::addresses);
+    streams.chain(http.map(|address| listening("HTTP", *address))).collect()
 }
 
 /// The router's clock.

@@ -104,8 +104,10 @@ fn certificate(settings: &Settings) -> Result<String, String> {
 }
 
 fn ports(settings: &Settings) -> Vec<Result<String, String>> {
-    let listen = [&settings.listen.starttls, &settings.listen.tls];
-    let all = listen.into_iter().flat_map(|listen| &listen.0);
+    let serves_http = settings.web_options(String::new()).is_enabled();
+    let http = serves_http.then_some(&settings.listen.http);
+    let listen = [Some(&settings.listen.starttls), Some(&settings.listen.tls), http];
+    let all = listen.into_iter().flatten().flat_map(|listen| &listen.0);
     all.map(|address| match TcpListener::bind(address) {
         Ok(_) => Ok(format!("port: {address} is free")),
         Err(error) => Err(format!("cannot listen on {address}: {error}{}", hint(&error))),

@@ -10,7 +10,7 @@ use crate::collector::Audit;
 use crate::config::{Config, Domain, Overrides};
 use crate::net::Tls;
 use crate::net::certificates::{self, Certificate};
-use crate::net::local::{self, Kept};
+use crate::net::local::{self, Desk, Kept};
 use crate::router::Router;
 use crate::store::Store;
 use chrono::Local;
@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 const CERTIFICATE_DAYS_MIN: i64 = 14;
 
 /// What takes effect while it runs.
-const AT_ONCE: [&str; 11] = [
+const AT_ONCE: &[&str] = &[
     "tls",
     "backup",
     "invitations",
@@ -31,6 +31,7 @@ const AT_ONCE: [&str; 11] = [
     "roster",
     "group",
     "reboot",
+    "host",
     "rules",
     "command",
     "rule",
@@ -51,6 +52,8 @@ pub struct Hub {
     pub router: Router,
     /// The store.
     pub store: Store,
+    /// What the collector shares with other faces.
+    pub desk: Arc<Desk>,
     /// Told when the collector must begin anew.
     pub collector_changed: Notify,
     /// Where it listens.
@@ -102,7 +105,13 @@ impl Hub {
     pub fn start_collector(&self, account: BareJid, before: Option<Kept>) -> local::Local {
         let settings = locked(&self.config).settings.clone();
         let options = settings.local_options(settings.host(host::name), account);
-        local::Local::start(options, self.router.clone(), self.store.clone(), before)
+        local::Local::start(
+            options,
+            self.router.clone(),
+            self.store.clone(),
+            before,
+            self.desk.clone(),
+        )
     }
 
     fn back_up_for_caller(&self) -> Result<BackedUp, ServerError> {
@@ -274,6 +283,7 @@ mod tests {
             certificate: Mutex::new(certificate),
             router: Router::new(settings.router_options(), store.clone(), modules::all()),
             store,
+            desk: Arc::new(Desk::new(1)),
             collector_changed: Notify::new(),
             listening: Vec::new(),
             started: Instant::now(),

@@ -6,6 +6,7 @@ mod check;
 mod features;
 mod first_start;
 mod host;
+mod http;
 mod hub;
 mod logging;
 mod orders;
