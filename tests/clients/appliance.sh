@@ -4,7 +4,7 @@
 start_appliance() {
     APPLIANCE=$(mktemp -d "${TMPDIR:-/tmp}/appliance.XXXXXX")
     cp "$1" "$APPLIANCE/watchpost.toml"
-    (cd "$APPLIANCE" && exec "$WATCHPOST" run --listen 127.0.0.1:0 --listen-tls 127.0.0.1:0 --listen-http none) \
+    (cd "$APPLIANCE" && exec "$WATCHPOST" run --listen 127.0.0.1:0 --listen-tls 127.0.0.1:0 --listen-http "${LISTEN_HTTP:-none}") \
         >"$APPLIANCE/log" 2>&1 &
     APPLIANCE_PID=$!
     local tries=0
