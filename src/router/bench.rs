@@ -39,7 +39,7 @@ impl Bench {
 
     fn of(modules: Vec<Box<dyn Module>>, rates: Rates) -> Bench {
         let dir = tempfile::tempdir().unwrap();
-        let store = open(&dir);
+        let store = open(&dir, crate::store::Limits::DEFAULT);
         for name in ["ada", "bob", "eve"] {
             store.accounts().add_without_credentials(name, Role::Viewer).unwrap();
         }
@@ -49,9 +49,14 @@ impl Bench {
 
     /// The same store under a new process.
     pub fn restart(self) -> Bench {
+        self.restart_with(crate::store::Limits::DEFAULT)
+    }
+
+    /// The same store under a new process with other limits.
+    pub fn restart_with(self, limits: crate::store::Limits) -> Bench {
         let Bench { router, store, dir } = self;
         drop((router, store));
-        let store = open(&dir);
+        let store = open(&dir, limits);
         Bench {
             router: router_over(&store, crate::modules::all(), Rates::NONE),
             store,
@@ -117,9 +122,10 @@ impl Bench {
     }
 }
 
-fn open(dir: &TempDir) -> Store {
+fn open(dir: &TempDir, limits: crate::store::Limits) -> Store {
     let options = crate::store::Options {
         free_bytes_min: 0,
+        limits,
         ..Default::default()
     };
     Store::open_with(&dir.path().join("store"), DOMAIN, &options).unwrap()
@@ -179,7 +185,8 @@ impl Client {
             .collect()
     }
 
-    /// All that has come since, a line each: name, type, `<` the sender without its domain, and the children.
+    /// All that has come since, a line each: name, type, `<` the sender without its domain, and the children, save for
+    /// the archive's id.
     pub fn received(&self) -> Vec<String> {
         self.elements().iter().map(line).collect()
     }
@@ -193,7 +200,11 @@ fn line(stanza: &Element) -> String {
     let mut words = vec![stanza.name().to_owned()];
     words.extend(stanza.attr("type").map(str::to_owned));
     words.extend(stanza.attr("from").map(|from| format!("<{}", short(from))));
-    words.extend(stanza.children().map(child));
+    let is_own_id = |child: &&Element| {
+        let by = child.attr("by").filter(|_| child.is("stanza-id", ns::SID));
+        by.is_some_and(|by| by.ends_with(&format!("@{DOMAIN}")))
+    };
+    words.extend(stanza.children().filter(|child| !is_own_id(child)).map(child));
     words.join(" ")
 }
 

@@ -84,9 +84,13 @@ impl<'a> Context<'a> {
         self.origin.map(|session| session.account())
     }
 
-    /// The reply to the stanza being handled must wait for this ticket. Several calls: the latest counts.
+    /// The reply to the stanza being handled must wait for this ticket, and so must every other acknowledgement of it. Several
+    /// calls: the latest counts.
     pub fn after(&self, ticket: Ticket) {
         self.after.set(self.after.get().max(Some(ticket)));
+        if let Some(session) = self.origin {
+            session.has_written(ticket);
+        }
     }
 
     /// Roles that may create nodes at the publish-subscribe service.

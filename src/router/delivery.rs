@@ -1,19 +1,27 @@
 //! Where a message goes: RFC 6121 section 8.5.4 as a table.
 
+#[cfg(test)]
+mod tests;
+
 use super::sender::{Sender, Target};
-use super::sessions::Resources;
-use super::{Shared, blocking, iq, rates};
+use super::{Context, Passage, Session, Shared, blocking, iq, rates};
 use crate::stanza::{Condition, Role, Stanza, StanzaError};
-use crate::xml::{CLIENT, Frame, Rope};
+use crate::xml::{Frame, Rope};
 use jid::{BareJid, Jid};
+use std::sync::Arc;
 
 /// RFC 6121 section 5.2.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MessageType {
+pub enum MessageType {
+    /// `normal`, or none
     Normal,
+    /// `chat`
     Chat,
+    /// `groupchat`
     Groupchat,
+    /// `headline`
     Headline,
+    /// `error`
     Error,
 }
 
@@ -75,22 +83,21 @@ impl MessageType {
 pub(super) fn message(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza) {
     let to = sender.recipient(stanza);
     if let Err(error) = check(shared, sender, stanza, to) {
-        return sender.refuse(stanza, &error);
+        sender.refuse(stanza, &error);
+        return;
     }
     let target = Target::of(shared, to);
     if is_taken(shared, sender, stanza, target) {
         return;
     }
-    let outcome = match target {
-        Target::Abroad => Err(Condition::RemoteServerNotFound),
-        Target::Server | Target::Service(_) => Err(Condition::ServiceUnavailable),
-        _ if !may_talk(shared, sender, to) => Err(Condition::Forbidden),
-        Target::Account(node) => local(shared, sender, stanza, to, (node, None)),
-        Target::Resource(node, resource) => local(shared, sender, stanza, to, (node, Some(resource))),
+    let refusal = match target {
+        Target::Abroad => Condition::RemoteServerNotFound,
+        Target::Server | Target::Service(_) => Condition::ServiceUnavailable,
+        _ if !may_talk(shared, sender, to) => Condition::Forbidden,
+        Target::Account(node) => return pass(shared, sender, stanza, to, (node, None)),
+        Target::Resource(node, resource) => return pass(shared, sender, stanza, to, (node, Some(resource))),
     };
-    if let Err(condition) = outcome {
-        sender.refuse(stanza, &condition.into());
-    }
+    sender.refuse(stanza, &refusal.into());
 }
 
 /// What is refused whoever the message is for.
@@ -131,273 +138,135 @@ fn may_talk(shared: &Shared, sender: &Sender<'_>, to: &Jid) -> bool {
     account == *from.account() || shared.role(&account) != Some(Role::Collector)
 }
 
-fn local(
+/// Lets a message pass its sender's account, then its recipient's. What the server sends in somebody's name passes the
+/// recipient's alone.
+fn pass(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza, to: &Jid, place: (&str, Option<&str>)) {
+    let cx = shared.context(sender.session);
+    let Some(session) = sender.session else {
+        // Nobody is there to be told of a refusal.
+        let _ = arrive(shared, &cx, sender, stanza, to, place);
+        return;
+    };
+    let resources = shared.sessions.of(session.node());
+    let addresses = (sender.jid, to);
+    let mut passage = Passage::new(session.account(), addresses, stanza, session.lang(), resources);
+    let mut modules = shared.modules.iter();
+    let outcome = modules
+        .try_for_each(|module| module.message_outbound(&cx, &mut passage))
+        .and_then(|()| arrive(shared, &cx, sender, stanza, to, place));
+    if let Err(error) = outcome
+        && let Some(reply) = sender.refuse(stanza, &error)
+    {
+        shared.each(sender.session, |module, cx| {
+            module.message_refused(cx, &passage, &reply)
+        });
+    }
+}
+
+fn arrive(
     shared: &Shared,
+    cx: &Context<'_>,
     sender: &Sender<'_>,
     stanza: &Stanza,
     to: &Jid,
     (node, resource): (&str, Option<&str>),
-) -> Result<(), Condition> {
-    let sessions = shared.sessions.of(node);
-    let mut address = sender.address();
-    address.to = stanza.to.is_none().then_some(to.as_str());
-    let rope = stanza.frame.deliver(&address, &[], &[]);
-    let addressed = resource.and_then(|resource| sessions.iter().find(|session| session.resource() == resource));
+) -> Result<(), StanzaError> {
+    let resources = shared.sessions.of(node);
+    let account = to.to_bare();
+    let exists = !resources.is_empty() || shared.account_exists(&account);
+    let lang = sender.session.and_then(|session| session.lang());
+    let mut passage = Passage::new(&account, (sender.jid, to), stanza, lang, resources);
+    if exists {
+        let mut modules = shared.modules.iter();
+        modules.try_for_each(|module| module.message_inbound(cx, &mut passage))?;
+    }
+    let taken = deliver(shared, cx, &passage, resource, exists)?;
+    for module in &shared.modules {
+        module.message_delivered(cx, &passage, &taken);
+    }
+    Ok(())
+}
+
+/// Does what the table says; returns the sessions that took the message.
+fn deliver(
+    shared: &Shared,
+    cx: &Context<'_>,
+    passage: &Passage<'_>,
+    resource: Option<&str>,
+    exists: bool,
+) -> Result<Vec<Arc<Session>>, StanzaError> {
+    let rope = passage.rope();
+    let mut sessions = passage.sessions().iter();
+    let addressed = resource.and_then(|resource| sessions.find(|session| session.resource() == resource));
+    // A session that ends, and takes nothing more, has as good as gone.
+    let addressed = addressed.filter(|session| push(passage, session, &rope));
     let place = match (resource, addressed) {
         (None, _) => Place::Bare,
-        // A session that ends, and takes nothing more, has as good as gone.
-        (_, Some(session)) if session.sink().push(rope.clone(), None) => Place::Match,
+        (_, Some(_)) => Place::Match,
         _ => Place::NoMatch,
     };
-    match rule(MessageType::of(&stanza.frame), place) {
-        Rule::Deliver | Rule::Ignore => Ok(()),
-        Rule::MostAvailable if to_most_available(&sessions, &rope) => Ok(()),
-        Rule::MostAvailable => keep(shared, sender, stanza, &to.to_bare()),
-        Rule::All => {
-            to_all(&sessions, &rope);
-            Ok(())
-        }
-        Rule::Refuse => Err(Condition::ServiceUnavailable),
+    match rule(passage.kind, place) {
+        Rule::Deliver => Ok(addressed.cloned().into_iter().collect()),
+        Rule::Ignore => Ok(Vec::new()),
+        Rule::MostAvailable => match to_most_available(passage, &rope) {
+            taken if taken.is_empty() && exists => keep(shared, cx, passage).map(|()| taken),
+            taken => Ok(taken),
+        },
+        Rule::All => Ok(to_all(passage, &rope)),
+        Rule::Refuse => Err(Condition::ServiceUnavailable.into()),
     }
 }
 
-/// Whether any of them took it.
-fn to_most_available(sessions: &Resources, rope: &Rope) -> bool {
-    let highest = sessions.iter().filter_map(|session| session.priority()).max();
+/// Gives it to one session alone, save for the copies that others may get.
+fn push(passage: &Passage<'_>, session: &Arc<Session>, rope: &Rope) -> bool {
+    let is_another = |other: &Arc<Session>| other.takes_copies() && !Arc::ptr_eq(other, session);
+    match passage.is_copied() && passage.sessions().iter().any(is_another) {
+        true => session.sink().push_copy(rope.clone()),
+        false => session.sink().push(rope.clone(), None),
+    }
+}
+
+fn to_most_available(passage: &Passage<'_>, rope: &Rope) -> Vec<Arc<Session>> {
+    let sessions = passage.sessions().iter();
+    let highest = sessions.filter_map(|session| session.priority()).max();
     let Some(highest) = highest.filter(|priority| *priority >= 0) else {
-        return false;
+        return Vec::new();
     };
-    let best: Vec<_> = sessions
-        .iter()
-        .filter(|session| session.priority() == Some(highest))
-        .collect();
+    let mut best: Vec<_> = passage.sessions().to_vec();
+    best.retain(|session| session.priority() == Some(highest));
     match best.as_slice() {
-        [one] => one.sink().push(rope.clone(), None),
-        several => {
-            let taken = several.iter().filter(|session| session.sink().push_copy(rope.clone()));
-            taken.count() > 0
+        [one] => {
+            if !push(passage, one, rope) {
+                best.clear();
+            }
         }
+        _ => best.retain(|session| session.sink().push_copy(rope.clone())),
     }
+    best
 }
 
-fn to_all(sessions: &Resources, rope: &Rope) {
-    for session in sessions.iter().filter(|session| session.takes_messages()) {
-        session.sink().push_copy(rope.clone());
-    }
+fn to_all(passage: &Passage<'_>, rope: &Rope) -> Vec<Arc<Session>> {
+    let mut all = passage.sessions().to_vec();
+    all.retain(|session| session.takes_messages() && session.sink().push_copy(rope.clone()));
+    all
 }
 
 /// Offers a message that no resource takes to the modules.
-fn keep(shared: &Shared, sender: &Sender<'_>, stanza: &Stanza, account: &BareJid) -> Result<(), Condition> {
-    if !shared.account_exists(account) {
-        return Ok(());
-    }
-    let cx = shared.context(sender.session);
-    let kept = shared
-        .modules
-        .iter()
-        .any(|module| module.message_undeliverable(&cx, account, stanza, sender.jid));
-    if kept {
-        Ok(())
-    } else {
-        Err(Condition::ServiceUnavailable)
+fn keep(shared: &Shared, cx: &Context<'_>, passage: &Passage<'_>) -> Result<(), StanzaError> {
+    let mut modules = shared.modules.iter();
+    match modules.any(|module| module.message_undeliverable(cx, passage)) {
+        true => Ok(()),
+        false => Err(Condition::ServiceUnavailable.into()),
     }
 }
 
-/// Routes a message to an account's bare JID, whatever it was addressed to.
+/// Delivers a message that has passed an account before to the account's bare JID, whatever it was addressed to.
 ///
 /// # Errors
 /// Nobody takes it.
-pub(super) fn to_account(
-    shared: &Shared,
-    sender: &Sender<'_>,
-    stanza: &Stanza,
-    account: &BareJid,
-) -> Result<(), Condition> {
-    let node = account.node().map_or("", |node| node.as_str());
-    local(shared, sender, stanza, account, (node, None))
-}
-
-/// Whether a message says something to a person (RFC 6121 section 5.2.3).
-pub fn has_body(frame: &Frame) -> bool {
-    frame.children().any(|child| child.name == "body" && child.ns == CLIENT)
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::router::bench::{Bench, Client};
-    use crate::router::{Closing, Sink};
-
-    const TYPES: [&str; 5] = ["normal", "chat", "groupchat", "headline", "error"];
-
-    fn message(kind: &str, to: &str) -> String {
-        format!("<message type='{kind}' to='{to}'><body>hi</body></message>")
-    }
-
-    /// Sends each type to an address; a letter each: those of RFC 6121 section 8.5.4, `D` with the number of those who
-    /// received it, and `O` or `S` for silence.
-    fn letters(sender: &Client, to: &str, recipients: &[&Client]) -> String {
-        let letter = |kind: &&str| {
-            sender.send(&message(kind, to));
-            let taken = recipients.iter().filter(|client| !client.received().is_empty()).count();
-            match (sender.received().as_slice(), taken) {
-                ([], 0) => "S".to_owned(),
-                ([], taken) => format!("D{taken}"),
-                ([error], 0) => {
-                    assert!(error.ends_with("service-unavailable"), "{error}");
-                    "E".to_owned()
-                }
-                more => panic!("{more:?}"),
-            }
-        };
-        TYPES.iter().map(letter).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn s11_messages_follow_the_table() {
-        let bench = Bench::new();
-        let ada = bench.online("ada/desk");
-        // normal chat groupchat headline error. Silence for the first two is offline storage where the account exists.
-        assert_eq!(letters(&ada, "nobody@@", &[]), "S S E S S");
-        assert_eq!(letters(&ada, "nobody@@/desk", &[]), "S S E S S");
-        assert_eq!(letters(&ada, "bob@@", &[]), "S S E S S");
-        assert_eq!(letters(&ada, "bob@@/desk", &[]), "S S E S S");
-        assert_eq!(bench.store.offline().list("bob", chrono::Utc::now()).len(), 4);
-
-        let low = bench.connect("bob/low");
-        low.send("<presence><priority>-1</priority></presence>");
-        low.received();
-        assert_eq!(letters(&ada, "bob@@", &[&low]), "S S E S S");
-        assert_eq!(
-            letters(&ada, "bob@@/low", &[&low]),
-            "D1 D1 E D1 D1",
-            "a stranger's groupchat"
-        );
-        assert_eq!(letters(&ada, "bob@@/gone", &[&low]), "S S E S S");
-
-        let desk = bench.connect("bob/desk");
-        desk.send("<presence/>");
-        let _ = (desk.received(), low.received());
-        assert_eq!(letters(&ada, "bob@@", &[&low, &desk]), "D1 D1 E D1 S");
-        assert_eq!(letters(&ada, "bob@@/gone", &[&low, &desk]), "D1 D1 E S S");
-
-        let phone = bench.connect("bob/phone");
-        phone.send("<presence><priority>5</priority></presence>");
-        let _ = (phone.received(), desk.received(), low.received());
-        let all = [&low, &desk, &phone];
-        assert_eq!(letters(&ada, "bob@@", &all), "D1 D1 E D2 S");
-        desk.send("<presence><priority>5</priority></presence>");
-        let _ = (phone.received(), desk.received(), low.received());
-        assert_eq!(letters(&ada, "bob@@", &all), "D2 D2 E D2 S");
-        bench.befriend("ada", "bob");
-        let _ = (phone.received(), desk.received(), low.received(), ada.received());
-        assert_eq!(letters(&ada, "bob@@/low", &all), "D1 D1 D1 D1 D1");
-    }
-
-    #[test]
-    fn a_collector_talks_to_people_and_to_no_other_collector() {
-        let bench = Bench::new();
-        let (web, db) = (bench.collector("web"), bench.collector("db"));
-        let ada = bench.online("ada/desk");
-        for kind in ["normal", "chat", "groupchat", "headline"] {
-            for to in ["db@@", "db@@/watchpost", "db@@/gone"] {
-                web.send(&message(kind, to));
-                let received = web.received();
-                assert!(
-                    matches!(received.as_slice(), [error] if error.ends_with("forbidden")),
-                    "{kind} {to}: {received:?}"
-                );
-            }
-        }
-        web.send(&message("error", "db@@/watchpost"));
-        assert!(web.received().is_empty() && db.received().is_empty());
-        db.end();
-        assert!(bench.store.offline().list("db", chrono::Utc::now()).is_empty());
-        web.send(&message("chat", "ada@@"));
-        assert_eq!(ada.received(), ["message chat <web/watchpost body=hi"]);
-        ada.send(&message("chat", "web@@"));
-        assert_eq!(web.received(), ["message chat <ada/desk body=hi"]);
-    }
-
-    #[test]
-    fn a_message_keeps_what_its_sender_wrote() {
-        let bench = Bench::new();
-        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
-        ada.session.set_lang("de");
-        ada.send("<message to='Bob@@' id='7' x='&lt;'><own xmlns='urn:x'><a b='c'/></own></message>");
-        let received = bob.elements();
-        assert_eq!(received[0].attr("to"), Some("Bob@mon.example"));
-        assert_eq!(received[0].attr("x"), Some("<"));
-        assert_eq!(received[0].attr("id"), Some("7"));
-        assert_eq!(
-            received[0].attr_ns("http://www.w3.org/XML/1998/namespace", "lang"),
-            Some("de")
-        );
-        assert!(received[0].get_child("own", "urn:x").unwrap().has_child("a", "urn:x"));
-        // Without an address it is the sender's own account's (RFC 6120 section 10.3.1).
-        ada.send("<message><body>note</body></message>");
-        assert_eq!(ada.elements()[0].attr("to"), Some("ada@mon.example"));
-    }
-
-    #[test]
-    fn s13_another_domain_is_not_found_once() {
-        let bench = Bench::new();
-        let ada = bench.online("ada/desk");
-        for to in ["x@other.example", "other.example", "x@pubsub.other.example/y"] {
-            ada.send(&message("chat", to));
-            ada.send(&format!("<iq type='get' id='1' to='{to}'><query xmlns='x'/></iq>"));
-            ada.send(&format!("<presence to='{to}'/>"));
-            ada.send(&format!("<presence type='subscribe' to='{to}'/>"));
-            let errors = ada.received();
-            assert_eq!(errors.len(), 4, "{errors:?}");
-            assert!(errors.iter().all(|error| error.ends_with("remote-server-not-found")));
-            ada.send(&message("error", to));
-            ada.send(&format!("<iq type='result' id='1' to='{to}'/>"));
-            ada.send(&format!("<presence type='error' to='{to}'/>"));
-            assert!(ada.received().is_empty());
-        }
-    }
-
-    #[test]
-    fn what_an_ended_session_was_not_sent_finds_another_way() {
-        let bench = Bench::new();
-        let ada = bench.online("ada/desk");
-        let (desk, phone) = (bench.online("bob/desk"), bench.online("bob/phone"));
-        desk.received();
-        ada.send(&message("chat", "bob@@"));
-        ada.send("<message type='chat' to='bob@@/desk'><body>you</body></message>");
-        ada.send("<message type='headline' to='bob@@/desk'><body>news</body></message>");
-        desk.end();
-        // The first was given to both; of the others the chat message alone is worth a second way.
-        assert_eq!(
-            phone.received(),
-            [
-                "message chat <ada/desk body=hi",
-                "presence unavailable <bob/desk",
-                "message chat <ada/desk body=you",
-            ]
-        );
-        ada.send(&message("chat", "bob@@"));
-        phone.end();
-        let again = bench.connect("bob/desk");
-        again.send("<presence/>");
-        let received = again.received();
-        assert_eq!(received[0], "presence <bob/desk");
-        assert_eq!(received[1..], ["message chat <ada/desk body=hi delay=Offline Storage"]);
-        assert!(ada.received().is_empty());
-    }
-
-    #[test]
-    fn a_client_that_does_not_read_is_closed_and_loses_no_message() {
-        let bench = Bench::new();
-        let ada = bench.online("ada/desk");
-        let bob = bench.connect_through("bob/desk", Sink::new(3, 10_000));
-        bob.send("<presence/>");
-        for _ in 0..5 {
-            ada.send(&message("chat", "bob@@"));
-        }
-        assert_eq!(bob.session.sink().closing(), Some(Closing::ResourceConstraint));
-        bob.end();
-        assert_eq!(bench.store.offline().list("bob", chrono::Utc::now()).len(), 5);
-        assert!(ada.received().is_empty(), "senders notice nothing");
-    }
+pub(super) fn to_account(shared: &Shared, from: &Jid, stanza: &Stanza, account: &BareJid) -> Result<(), StanzaError> {
+    let resources = shared.sessions_of(account);
+    let exists = shared.account_exists(account);
+    let passage = Passage::new(account, (from, account), stanza, None, resources);
+    deliver(shared, &shared.context(None), &passage, None, exists).map(drop)
 }

@@ -23,6 +23,7 @@ mod delivery;
 mod introductions;
 mod iq;
 mod module;
+mod passage;
 mod presence;
 mod probe;
 mod queries;
@@ -48,9 +49,10 @@ pub use blocking::{BlockList, payload as block_payload};
 pub use commands::{Executor, Later, ServerCommands, Work};
 pub use context::Context;
 pub use counts::Counts;
-pub use delivery::has_body;
+pub use delivery::MessageType;
 pub use introductions::{Grouping, Introductions};
 pub use module::{Addressee, Iq, IqRoute, Module, Status, Xep};
+pub use passage::Passage;
 pub use rates::Rates;
 pub use resumption::{Management, Resuming, Unresumable};
 pub use rosters::{refused_by_store, roster_payload};
@@ -298,13 +300,14 @@ impl Router {
         self.shared.context(None).account_features()
     }
 
-    /// Follows the clock: gives up on questions that nobody answered and on sessions that nobody resumed, and tells what was
-    /// held back. To be called about once a second.
+    /// Follows the clock: gives up on questions that nobody answered and on sessions that nobody resumed, tells what was held
+    /// back, and lets the modules do what is due. To be called about once a second.
     pub fn tick(&self, now: Instant) {
         self.shared.set_now(now);
         presence::catch_up(&self.shared);
         queries::expire(&self.shared, now);
         self.end_detached(now);
+        self.shared.each(None, |module, cx| module.tick(cx));
     }
 
     /// Makes two local accounts see each other (subscription `both`), and pushes the items to those who are online: the

@@ -1,10 +1,11 @@
 //! What a protocol feature is to the router. A module's `impl Module` shows at a glance what it attaches to.
 
-use super::{Context, Session};
+use super::{Context, Passage, Session};
 use crate::service::disco::{Info, Item};
 use crate::stanza::{Stanza, StanzaError};
 use crate::xml::{Element, Frame};
-use jid::{BareJid, FullJid, Jid};
+use jid::{BareJid, FullJid};
+use std::sync::Arc;
 
 /// How much of a XEP is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,11 +193,41 @@ pub trait Module: Send + Sync {
         let _ = (cx, account, contact, received, receives);
     }
 
+    /// A message leaves its sender's account for another of this domain, or for the sender's own: nobody has been given it
+    /// yet. What must be durable before it is acknowledged goes to [`Context::after`].
+    ///
+    /// # Errors
+    /// Refuses it: the sender is told, and later modules are not asked.
+    fn message_outbound(&self, cx: &Context<'_>, passage: &mut Passage<'_>) -> Result<(), StanzaError> {
+        let _ = (cx, passage);
+        Ok(())
+    }
+
+    /// A message enters its recipient's account, which exists: nobody has been given it yet. What is appended to it all
+    /// resources of the account are given, and whoever keeps it for them.
+    ///
+    /// # Errors
+    /// Refuses it: the sender is told, and later modules are not asked.
+    fn message_inbound(&self, cx: &Context<'_>, passage: &mut Passage<'_>) -> Result<(), StanzaError> {
+        let _ = (cx, passage);
+        Ok(())
+    }
+
+    /// A message was given to those sessions of its recipient; to none when it was kept, or ignored.
+    fn message_delivered(&self, cx: &Context<'_>, passage: &Passage<'_>, taken: &[Arc<Session>]) {
+        let _ = (cx, passage, taken);
+    }
+
+    /// The sender of a message was told that it was refused: `passage` is that of its own account.
+    fn message_refused(&self, cx: &Context<'_>, passage: &Passage<'_>, reply: &Element) {
+        let _ = (cx, passage, reply);
+    }
+
     /// A message of type chat or normal for an existing account that has no resource to take it (RFC 6121 section
-    /// 8.5.2.2): `true` when it was kept, or need not be. `from` is the sender; `stanza` may not say so yet. When no
-    /// module says `true`, the sender is told `service-unavailable`.
-    fn message_undeliverable(&self, cx: &Context<'_>, account: &BareJid, stanza: &Stanza, from: &Jid) -> bool {
-        let _ = (cx, account, stanza, from);
+    /// 8.5.2.2): `true` when it was kept, or need not be. When no module says `true`, the sender is told
+    /// `service-unavailable`.
+    fn message_undeliverable(&self, cx: &Context<'_>, passage: &Passage<'_>) -> bool {
+        let _ = (cx, passage);
         false
     }
 
@@ -209,6 +240,11 @@ pub trait Module: Send + Sync {
     /// A session ended before its client acknowledged what it was sent from the store: that is free for another one.
     fn kept_returned(&self, cx: &Context<'_>, account: &BareJid) {
         let _ = (cx, account);
+    }
+
+    /// About a second has passed: time for a slice of what is done now and then.
+    fn tick(&self, cx: &Context<'_>) {
+        let _ = cx;
     }
 
     /// An account was removed: what the module keeps of it goes.

@@ -17,7 +17,8 @@ pub(super) fn route(shared: &Shared, session: &Arc<Session>, stanza: &Stanza) {
     let sender = Sender::session(session);
     let kind = stanza.type_attr();
     if stanza.to.as_ref().is_some_and(|to| shared.blocks(session.jid(), to)) {
-        return sender.refuse(stanza, &blocking::blocked_by_sender());
+        sender.refuse(stanza, &blocking::blocked_by_sender());
+        return;
     }
     let outcome = match (kind.as_deref(), &stanza.to) {
         (None | Some("available"), None) => available(shared, session, &stanza.frame),

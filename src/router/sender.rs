@@ -73,14 +73,14 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Answers a stanza with an error, unless it is itself an answer (RFC 6120 section 8.3.1), or the server's own.
-    pub fn refuse(&self, stanza: &Stanza, error: &StanzaError) {
-        if let Some(session) = self.session
-            && !is_answer(stanza)
-        {
-            rates::refused(session, error);
-            Shared::send(session, &error_reply(stanza, session.jid().as_str(), error));
-        }
+    /// Answers a stanza with an error, unless it is itself an answer (RFC 6120 section 8.3.1), or the server's own. Returns
+    /// the answer.
+    pub fn refuse(&self, stanza: &Stanza, error: &StanzaError) -> Option<Element> {
+        let session = self.session.filter(|_| !is_answer(stanza))?;
+        rates::refused(session, error);
+        let reply = error_reply(stanza, session.jid().as_str(), error);
+        Shared::send(session, &reply);
+        Some(reply)
     }
 
     /// Answers a stanza whose `to` is no JID. The reply has no `from`: what was written there is no JID either.

@@ -3,10 +3,11 @@
 use super::rates::Usage;
 use super::{Sink, locked};
 use crate::stanza::Role;
+use crate::store::Ticket;
 use crate::xml::Frame;
 use jid::{BareJid, FullJid, Jid};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicI16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
@@ -28,6 +29,10 @@ pub struct Session {
     interested: AtomicBool,
     wants_block_list: AtomicBool,
     answers_for_account: AtomicBool,
+    copies: AtomicBool,
+    reads_archive: AtomicBool,
+    /// The newest ticket that its stanzas have led to; 0 for none.
+    written: AtomicU64,
     ended: AtomicBool,
     /// Held while this session's presence changes or is told to somebody, so that everyone hears it in one order. Whoever
     /// holds it takes no other session's.
@@ -75,6 +80,9 @@ impl Session {
             interested: AtomicBool::new(false),
             wants_block_list: AtomicBool::new(false),
             answers_for_account: AtomicBool::new(false),
+            copies: AtomicBool::new(false),
+            reads_archive: AtomicBool::new(false),
+            written: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             state: Mutex::default(),
             caps: Mutex::default(),
@@ -163,6 +171,36 @@ impl Session {
     /// Whether messages to the bare JID may reach it: available with a non-negative priority (RFC 6121 section 8.5.2).
     pub fn takes_messages(&self) -> bool {
         self.priority().is_some_and(|priority| priority >= 0)
+    }
+
+    /// Whether it gets copies of messages that other resources of its account send and receive (XEP-0280): it has asked for
+    /// them, and is available.
+    pub fn takes_copies(&self) -> bool {
+        self.copies.load(Ordering::SeqCst) && self.is_available()
+    }
+
+    /// Turns the copies on or off, on the client's request, as often as it likes: by an iq, or while it binds (XEP-0386).
+    pub fn set_copies(&self, on: bool) {
+        self.copies.store(on, Ordering::SeqCst);
+    }
+
+    /// Whether it has read the archive: what was archived while it was away it has seen there.
+    pub fn has_read_archive(&self) -> bool {
+        self.reads_archive.load(Ordering::SeqCst)
+    }
+
+    /// Says that it reads the archive.
+    pub fn set_reads_archive(&self) {
+        self.reads_archive.store(true, Ordering::SeqCst);
+    }
+
+    /// What must be durable before anything that it has sent until now is acknowledged (XEP-0198 section 4).
+    pub fn written(&self) -> Ticket {
+        Ticket(self.written.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn has_written(&self, ticket: Ticket) {
+        self.written.fetch_max(ticket.0, Ordering::SeqCst);
     }
 
     /// Whether it has asked for the roster, and so gets roster pushes.

@@ -1,10 +1,9 @@
 //! What an ended session was not sent, or did not acknowledge, finds another way.
 
-use super::delivery::{self, MessageType, has_body};
-use super::sender::Sender;
+use super::delivery::{self, MessageType};
 use super::sink::{Origin, Undelivered};
 use super::{Session, Shared};
-use crate::stanza::{Condition, IqType, Kind, Stanza, error_reply, ns, parse_jid};
+use crate::stanza::{Condition, Hints, IqType, Kind, Stanza, error_reply, ns, parse_jid};
 use crate::xml::{Address, Build, CLIENT, Frame, Limits, Rope, element, to_bytes};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use jid::Jid;
@@ -42,12 +41,8 @@ fn another_way(shared: &Shared, session: &Session, undelivered: Undelivered) {
     match stanza.kind {
         Kind::Message if is_worth_keeping(&stanza.frame) => {
             let stanza = stamped(shared.domain(), stanza, undelivered.since.elapsed());
-            let sender = Sender {
-                jid: &from,
-                session: None,
-            };
             // Nobody is told: the sender has long had its answer, which was silence.
-            let _ = delivery::to_account(shared, &sender, &stanza, session.account());
+            let _ = delivery::to_account(shared, &from, &stanza, session.account());
         }
         Kind::Iq => bounce(shared, &from, &stanza),
         _ => {}
@@ -55,7 +50,8 @@ fn another_way(shared: &Shared, session: &Session, undelivered: Undelivered) {
 }
 
 fn is_worth_keeping(frame: &Frame) -> bool {
-    matches!(MessageType::of(frame), MessageType::Chat | MessageType::Normal) && has_body(frame)
+    let hints = Hints::of(frame);
+    matches!(MessageType::of(frame), MessageType::Chat | MessageType::Normal) && (hints.body || hints.store)
 }
 
 /// Answers a request that nobody will answer any more.
