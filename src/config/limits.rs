@@ -138,6 +138,13 @@ section! {
         /// How long they are kept.
         offline_time: Limit<Time<1_000>> = Limit::secs(30 * 86_400),
 
+        /// Messages in one account's archive (XEP-0313); past that the oldest go.
+        archive_messages: Limit<Count> = Limit::count(20_000),
+        /// Bytes of them.
+        archive_size: Limit<Size<65_536>> = Limit::bytes(32 << 20),
+        /// How long they are kept.
+        archive_time: Limit<Time<1_000>> = Limit::secs(365 * 86_400),
+
         /// Personal eventing (XEP-0163): nodes of one account.
         pep_nodes: Limit<Count> = Limit::count(50),
         /// Items of one node.

@@ -9,7 +9,7 @@ use crate::net::certificates::{self, Files};
 use crate::net::{self, AdmissionLimits, Rate, Security, Times, checks, local};
 use crate::service::session;
 use crate::stream::{self, Mechanism};
-use crate::{roster, router, store, web, xml};
+use crate::{modules, roster, router, store, web, xml};
 use bytes::Bytes;
 use jid::BareJid;
 use std::net::{IpAddr, SocketAddr};
@@ -72,6 +72,13 @@ impl Settings {
                 },
                 detached_max: self.limits.detached_sessions.get(),
             },
+        }
+    }
+
+    /// The modules' options.
+    pub fn module_options(&self) -> modules::Options {
+        modules::Options {
+            archive: self.archive.enabled,
         }
     }
 
@@ -294,6 +301,9 @@ impl Limits {
             offline_messages_max: self.offline_messages.get(),
             offline_bytes_max: self.offline_size.get(),
             offline_time_max: self.offline_time.get(),
+            archive_messages_max: self.archive_messages.get(),
+            archive_bytes_max: self.archive_size.get(),
+            archive_time_max: self.archive_time.get(),
             account_nodes_max: self.pep_nodes.get(),
             account_bytes_max: self.pep_size.get(),
             service_nodes_max: self.pubsub_nodes.get(),

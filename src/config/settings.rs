@@ -29,6 +29,8 @@ section! {
         sasl: Sasl = Sasl::default(),
         /// Invitations to make an account.
         invitations: Invitations = Invitations::default(),
+        /// The archive of each account's messages.
+        archive: Archive = Archive::default(),
         /// Bounds on what peers and people may use. Each number, size and time takes "none".
         limits: Limits = Limits::default(),
         /// Whom people turn to about this server (XEP-0157): lists of addresses, such as ["mailto:ops@mon.example",
@@ -138,6 +140,14 @@ section! {
         keep: Count<0> = Count(7),
         /// Where they are kept; without one, in `backups` below the data.
         directory: Option<PathBuf> = None,
+    }
+}
+
+section! {
+    /// The archive of each account's messages.
+    Archive {
+        /// Whether there is one. How much it keeps is said in `limits`.
+        enabled: bool = true,
     }
 }
 

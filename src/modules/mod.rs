@@ -1,7 +1,9 @@
 //! One file (or folder) per protocol feature, listed once, in the one order in which hooks run.
 
+mod archive;
 mod blocking;
 mod caps;
+mod carbons;
 mod commands;
 #[cfg(test)]
 pub(crate) mod dialogue;
@@ -24,10 +26,29 @@ pub use disco::server_capabilities;
 #[cfg(any(test, fuzzing))]
 pub(crate) use pubsub::fuzz;
 
-/// Every module, in the order in which hooks run: capabilities before what acts on them, offline messages last, when
-/// nobody else has taken them. Where no hook is shared the order is that of the names.
+/// The modules' settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether messages are archived (XEP-0313).
+    pub archive: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { archive: true }
+    }
+}
+
+/// Every module, with default settings.
 pub fn all() -> Vec<Box<dyn Module>> {
-    vec![
+    with(Options::default())
+}
+
+/// Every module, in the order in which hooks run: capabilities before what acts on them; for messages the archive, which
+/// gives them their ids, then copies, and offline messages last, when nobody else has taken them. Where no hook is shared
+/// the order is that of the names.
+pub fn with(options: Options) -> Vec<Box<dyn Module>> {
+    let mut modules: Vec<Box<dyn Module>> = vec![
         Box::new(caps::Caps::default()),
         Box::new(pubsub::PubSub::default()),
         Box::new(blocking::Blocking),
@@ -42,6 +63,11 @@ pub fn all() -> Vec<Box<dyn Module>> {
         Box::new(time::Time),
         Box::new(vcard::Vcard),
         Box::new(version::Version),
-        Box::new(offline::OfflineMessages::default()),
-    ]
+    ];
+    if options.archive {
+        modules.push(Box::new(archive::MessageArchive::default()));
+    }
+    modules.push(Box::new(carbons::Carbons));
+    modules.push(Box::new(offline::OfflineMessages::default()));
+    modules
 }

@@ -1,22 +1,19 @@
-//! Messages for those who are away (XEP-0160), stamped with when they came (XEP-0203), unless they are of the moment
-//! only (XEP-0334).
+//! Messages for those who are away (XEP-0160), stamped with when they came (XEP-0203).
 
-use crate::router::{Context, Module, Session, Status, Xep, has_body, refused_by_store};
-use crate::stanza::{Stanza, ns};
+use crate::router::{Context, Module, Passage, Session, Status, Xep, refused_by_store};
+use crate::stanza::{ns, parse_jid};
 use crate::store::{Batch, OfflineMessage, StoreError};
-use crate::xml::{Address, Build, CLIENT, Child, Frame, Limits, Rope, Writer, element};
+use crate::xml::{Address, Build, CLIENT, Frame, Limits, Rope, Writer, element};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use jid::{BareJid, Jid};
+use jid::BareJid;
 use std::sync::{Mutex, PoisonError};
 
-/// XEP-0334: Message Processing Hints.
-const HINTS: &str = "urn:xmpp:hints";
-
-/// Keeps messages of type chat and normal that have a body and no hint `no-store`, and gives them to the first resource
-/// that becomes available with a non-negative priority, in order, each once: they leave the store as they enter the
-/// session's queue, and come back when the session ends before they were written; of a client that counts (XEP-0198) they
-/// leave it once they are acknowledged.
+/// Keeps messages of type chat and normal that have a body or the hint `store`, and no hint `no-store` (XEP-0334), and
+/// gives them to the first resource that becomes available with a non-negative priority, in order, each once: they leave
+/// the store as they enter the session's queue, and come back when the session ends before they were written; of a client
+/// that counts (XEP-0198) they leave it once they are acknowledged. A resource that has read the archive first has seen
+/// there what is archived: for it that stays where it is, for others that do not read archives, as long as there is room.
 #[derive(Default)]
 pub struct OfflineMessages {
     /// Held while a queue is emptied, so that two resources do not both get it.
@@ -37,18 +34,17 @@ impl Module for OfflineMessages {
             &[
                 complete("XEP-0160", "Best Practices for Handling Offline Messages", "1.0.1"),
                 complete("XEP-0203", "Delayed Delivery", "2.0"),
-                Xep {
-                    number: "XEP-0334",
-                    title: "Message Processing Hints",
-                    version: "1.0.0",
-                    status: Status::Partial,
-                },
+                complete("XEP-0334", "Message Processing Hints", "1.0.0"),
             ]
         }
     }
 
     fn server_features(&self) -> &'static [&'static str] {
         &[ns::OFFLINE, ns::DELAY]
+    }
+
+    fn account_features(&self) -> &'static [&'static str] {
+        &[ns::OFFLINE]
     }
 
     fn presence_available(&self, cx: &Context<'_>, session: &Session, _presence: &Frame, _first: bool) {
@@ -58,7 +54,9 @@ impl Module for OfflineMessages {
     }
 
     fn kept_acknowledged(&self, cx: &Context<'_>, session: &Session, id: u64) {
-        delete_through(cx, session.node(), id);
+        let waiting = Waiting::of(cx, session);
+        let acknowledged: Vec<_> = waiting.unseen().filter(|message| message.id <= id).collect();
+        settle(cx, session, &waiting.seen(), &acknowledged);
         // What came since is next.
         if session.takes_messages() {
             self.replay(cx, session);
@@ -71,22 +69,26 @@ impl Module for OfflineMessages {
         }
     }
 
-    fn message_undeliverable(&self, cx: &Context<'_>, account: &BareJid, stanza: &Stanza, from: &Jid) -> bool {
-        let Some(node) = account.node().filter(|_| is_lasting(&stanza.frame)) else {
+    fn message_undeliverable(&self, cx: &Context<'_>, passage: &Passage<'_>) -> bool {
+        if !passage.hints.is_lasting() {
             // Worth nothing later, and its loss is no news: a chat state, say.
             return true;
-        };
-        let record = record(account, stanza, from, cx.origin().and_then(|session| session.lang()));
-        match cx.store().offline().push(node.as_str(), &record, Utc::now()) {
-            Ok(_) => {}
-            Err(StoreError::Limit(_)) => return false,
+        }
+        let record = passage.standalone().to_bytes();
+        match cx.store().offline().push(passage.node(), &record, Utc::now()) {
+            Ok(ticket) => cx.after(ticket),
+            Err(StoreError::Limit(why)) => {
+                tracing::info!(account = %passage.account, "a message is refused: {why}");
+                return false;
+            }
             Err(error) => {
                 refused_by_store(&error);
                 return false;
             }
         }
         // A resource that came while this was written has found nothing.
-        if let Some(session) = cx.available(account).iter().find(|session| session.takes_messages()) {
+        let available = cx.available(passage.account);
+        if let Some(session) = available.iter().find(|session| session.takes_messages()) {
             self.replay(cx, session);
         }
         true
@@ -97,53 +99,86 @@ impl OfflineMessages {
     fn replay(&self, cx: &Context<'_>, session: &Session) {
         let _replaying = self.replaying.lock().unwrap_or_else(PoisonError::into_inner);
         // What a client has not acknowledged is another's only when it comes back.
-        if cx
-            .sessions(session.account())
-            .iter()
-            .any(|other| other.sink().has_kept())
-        {
+        let mut sessions = cx.sessions(session.account()).into_iter();
+        if sessions.any(|other| other.sink().has_kept()) {
             return;
         }
-        let offline = cx.store().offline();
         let stays = session.sink().is_managed();
-        let messages = offline.list(session.node(), Utc::now());
-        let Some(last) = messages.last().map(|message| message.id) else {
-            return;
-        };
-        let ropes = messages
+        let waiting = Waiting::of(cx, session);
+        let queued: Vec<&OfflineMessage> = waiting.unseen().collect();
+        let ropes = queued
             .iter()
             .filter_map(|message| Some((delayed(cx.domain(), message)?, stays.then_some(message.id))))
             .collect();
-        if session.sink().push_backlog(ropes) && !stays {
-            delete_through(cx, session.node(), last);
+        if !queued.is_empty() && !session.sink().push_backlog(ropes) {
+            return;
         }
+        settle(cx, session, &waiting.seen(), if stays { &[] } else { &queued });
     }
 }
 
-fn delete_through(cx: &Context<'_>, account: &str, id: u64) {
+/// What waits for an account, as one of its resources sees it.
+struct Waiting {
+    /// Each with whether the resource has seen it in the archive.
+    messages: Vec<(OfflineMessage, bool)>,
+}
+
+impl Waiting {
+    fn of(cx: &Context<'_>, session: &Session) -> Waiting {
+        let messages = cx.store().offline().list(session.node(), Utc::now()).into_iter();
+        let read = session.archive_read();
+        let has_seen = |message: &OfflineMessage| message.id <= read && is_archived(session.account(), message);
+        Waiting {
+            messages: messages
+                .map(|message| {
+                    let seen = has_seen(&message);
+                    (message, seen)
+                })
+                .collect(),
+        }
+    }
+
+    fn seen(&self) -> Vec<&OfflineMessage> {
+        self.messages
+            .iter()
+            .filter(|(_, seen)| *seen)
+            .map(|(message, _)| message)
+            .collect()
+    }
+
+    fn unseen(&self) -> impl Iterator<Item = &OfflineMessage> {
+        self.messages
+            .iter()
+            .filter(|(_, seen)| !seen)
+            .map(|(message, _)| message)
+    }
+}
+
+/// Notes what became of an account's messages: those that a resource has seen in the archive may go when room is needed,
+/// those that are done with go now. Nothing else forgets a message before its time.
+fn settle(cx: &Context<'_>, session: &Session, seen: &[&OfflineMessage], done: &[&OfflineMessage]) {
     let mut batch = Batch::new();
-    cx.store().offline().delete_through(&mut batch, account, id);
+    let offline = cx.store().offline();
+    offline.mark_seen(&mut batch, session.node(), seen);
+    offline.delete(&mut batch, session.node(), done);
     if let Err(error) = cx.store().submit(batch) {
         // They will come a second time, which is better than not at all.
         refused_by_store(&error);
     }
 }
 
-/// Whether a message is worth reading later.
-fn is_lasting(frame: &Frame) -> bool {
-    let is_momentary = |child: Child<'_>| child.ns == HINTS && child.name == "no-store";
-    has_body(frame) && !frame.children().any(is_momentary)
-}
-
-/// The stanza as it would have been delivered, self-contained.
-fn record(account: &BareJid, stanza: &Stanza, from: &Jid, lang: Option<&str>) -> Bytes {
-    let address = Address {
-        from: Some(from.as_str()),
-        to: stanza.to.is_none().then_some(account.as_str()),
-        lang,
-        standalone: true,
+/// Whether a message says by which id its recipient's archive has it; what a client forged does not get here.
+fn is_archived(account: &BareJid, message: &OfflineMessage) -> bool {
+    let Ok(frame) = Frame::parse(message.stanza.clone(), &Limits::NONE) else {
+        return false;
     };
-    stanza.frame.deliver(&address, &[], &[]).to_bytes()
+    let is_ours = |index: usize| {
+        let id = frame.child_element(index);
+        let by = id.as_ref().and_then(|id| id.attr("by")).and_then(parse_jid);
+        by.is_some_and(|by| by == *account)
+    };
+    let mut children = frame.children().enumerate();
+    children.any(|(index, child)| child.ns == ns::SID && child.name == "stanza-id" && is_ours(index))
 }
 
 /// The message with the time of its coming. One that has been stored before keeps its first stamp.
@@ -253,12 +288,75 @@ mod tests {
             ada.send(momentary);
         }
         assert!(bench.store.offline().list("bob", chrono::Utc::now()).is_empty());
-        for _ in 0..100 {
+        ada.send("<message to='bob@@'><mark xmlns='x'/><store xmlns='urn:xmpp:hints'/></message>");
+        assert_eq!(bench.store.offline().list("bob", chrono::Utc::now()).len(), 1);
+        for _ in 0..99 {
             ada.send(&chat("x"));
         }
         assert!(ada.received().is_empty());
         ada.send(&chat("one too many"));
         assert_eq!(ada.received(), ["message error <bob service-unavailable"]);
+    }
+
+    const QUERY: &str = "<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>";
+
+    #[test]
+    fn who_has_read_the_archive_gets_no_replay_and_any_other_each_message_once() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        ada.send(&chat("one"));
+        ada.send("<message to='bob@@'><body>passing</body><no-permanent-store xmlns='urn:xmpp:hints'/></message>");
+        let phone = bench.connect("bob/phone");
+        phone.send(QUERY);
+        assert_eq!(phone.received().len(), 2, "the message and the end");
+        phone.send("<presence/>");
+        let received = phone.received();
+        assert_eq!(received[0], "presence <bob/phone");
+        assert_eq!(
+            received[1..],
+            ["message <ada/desk body=passing no-permanent-store delay=Offline Storage"],
+            "what the archive does not have"
+        );
+        phone.end();
+        let desk = bench.connect("bob/desk");
+        desk.send("<presence/>");
+        let received = desk.elements();
+        assert_eq!(received.len(), 2);
+        let id = received[1].get_child("stanza-id", ns::SID).unwrap().attr("id").unwrap();
+        assert_eq!(bench.store.archive().find("bob", id), Some(1));
+        assert!(received[1].has_child("delay", ns::DELAY));
+        // What comes after it has read the archive it has not seen there.
+        desk.send(QUERY);
+        desk.received();
+        desk.send("<presence type='unavailable'/>");
+        ada.send(&chat("two"));
+        desk.send("<presence/>");
+        let received = desk.received();
+        assert!(
+            received.contains(&"message chat <ada/desk body=two delay=Offline Storage".to_owned()),
+            "{received:?}"
+        );
+        desk.end();
+        let again = bench.connect("bob/desk");
+        again.send("<presence/>");
+        assert_eq!(again.received(), ["presence <bob/desk"]);
+    }
+
+    #[test]
+    fn s14_who_reads_archives_only_never_fills_the_queue_for_good() {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        for round in 0..3 {
+            for _ in 0..80 {
+                ada.send(&chat("x"));
+            }
+            assert!(ada.received().is_empty(), "round {round}");
+            let phone = bench.connect("bob/phone");
+            phone.send(QUERY);
+            phone.send("<presence/>");
+            phone.end();
+        }
+        assert_eq!(bench.store.offline().list("bob", chrono::Utc::now()).len(), 100);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct Session {
     wants_block_list: AtomicBool,
     answers_for_account: AtomicBool,
     copies: AtomicBool,
-    reads_archive: AtomicBool,
+    archive_read: AtomicU64,
     /// The newest ticket that its stanzas have led to; 0 for none.
     written: AtomicU64,
     ended: AtomicBool,
@@ -81,7 +81,7 @@ impl Session {
             wants_block_list: AtomicBool::new(false),
             answers_for_account: AtomicBool::new(false),
             copies: AtomicBool::new(false),
-            reads_archive: AtomicBool::new(false),
+            archive_read: AtomicU64::new(0),
             written: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             state: Mutex::default(),
@@ -184,14 +184,14 @@ impl Session {
         self.copies.store(on, Ordering::SeqCst);
     }
 
-    /// Whether it has read the archive: what was archived while it was away it has seen there.
-    pub fn has_read_archive(&self) -> bool {
-        self.reads_archive.load(Ordering::SeqCst)
+    /// Up to which of the store's numbers it has read the archive: what was kept under those it has seen there. 0 for none.
+    pub fn archive_read(&self) -> u64 {
+        self.archive_read.load(Ordering::SeqCst)
     }
 
-    /// Says that it reads the archive.
-    pub fn set_reads_archive(&self) {
-        self.reads_archive.store(true, Ordering::SeqCst);
+    /// Says up to which of the store's numbers it has read the archive.
+    pub fn set_archive_read(&self, number: u64) {
+        self.archive_read.store(number, Ordering::SeqCst);
     }
 
     /// What must be durable before anything that it has sent until now is acknowledged (XEP-0198 section 4).

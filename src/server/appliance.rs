@@ -85,7 +85,7 @@ fn start(mut config: Config, overrides: Overrides) -> Result<Started, ServerErro
     let certificate = certificate.map_err(ServerError::new)?;
     let unusable = |error| ServerError::new(format!("the certificate cannot be used: {error}"));
     let tls = Arc::new(Tls::new(&certificate.key).map_err(unusable)?);
-    let modules = modules::all();
+    let modules = modules::with(settings.module_options());
     let options = settings.router_options();
     let features = stream_features(&modules, &options.contacts);
     let router = Router::new(options, store.clone(), modules);

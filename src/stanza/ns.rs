@@ -4,6 +4,14 @@ pub use xmpp_parsers::ns::*;
 
 /// The namespace of all payloads that are ours: the talk's own.
 pub const CODEBITS: &str = "codebits";
+/// XEP-0313 section 4: the fields `before-id`, `after-id` and `ids`, flipped pages, and metadata.
+pub const MAM_EXTENDED: &str = "urn:xmpp:mam:2#extended";
+/// XEP-0280 section 6.1: which messages are copied.
+pub const CARBONS_RULES: &str = "urn:xmpp:carbons:rules:0";
+/// XEP-0122: Data Forms Validation.
+pub const VALIDATE: &str = "http://jabber.org/protocol/xdata-validate";
+/// XEP-0249: Direct MUC Invitations.
+pub const DIRECT_INVITATION: &str = "jabber:x:conference";
 /// XEP-0050: Ad-Hoc Commands.
 pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// XEP-0039: Statistics Gathering.

@@ -1,5 +1,6 @@
 //! Accounts: roles and credentials.
 
+use super::archive::Archive;
 use super::blocked::Blocked;
 use super::key::{Key, Parts, Table};
 use super::last_activity::LastActivity;
@@ -169,6 +170,7 @@ impl<'a> Accounts<'a> {
             Rosters::new(self.store).remove_account(batch, &name);
             Blocked::new(self.store).remove_account(batch, &name);
             Offline::new(self.store).remove_account(batch, &name);
+            Archive::new(self.store).remove_account(batch, &name);
             Pep::new(self.store).remove_account(batch, &name);
             Private::new(self.store).remove_account(batch, &name);
             Vcards::new(self.store).delete(batch, &name);

@@ -5,7 +5,9 @@
 use super::key::{Key, Parts, Table};
 use super::manifest::Manifest;
 use super::meta::Meta;
-use super::{Departure, Invitation, Node, ScramKeys, accounts, caps, offline, pep, record, rosters};
+use super::{
+    ArchivePrefs, Departure, Invitation, Node, ScramKeys, accounts, archive, caps, offline, pep, record, rosters,
+};
 use crate::roster::Item;
 use bytes::Bytes;
 use serde::Serialize;
@@ -23,12 +25,14 @@ pub fn store_decode(input: &[u8]) {
     let contact = rosters::contact(key);
     assert!(contact.is_none_or(|jid| jid::BareJid::new(jid.as_str()).is_ok()));
     let _ = offline::message(key, &value).map(|message| assert!(payload.ends_with(&message.stanza)));
+    let _ = archive::decode(&value);
     (1..4).for_each(|count| drop(pep::last_part(key, count)));
     let mut parts = Parts::new(key);
     while let Some(part) = parts.text() {
         assert!(key.len() > part.len());
     }
 
+    structure::<ArchivePrefs>(payload);
     structure::<accounts::Record>(payload);
     structure::<caps::Record>(payload);
     structure::<pep::Head>(payload);

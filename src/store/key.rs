@@ -14,6 +14,8 @@ pub(super) enum Table {
     Caps = b'c',
     /// account, contact -> subscription request as received
     Request = b'd',
+    /// account -> what it wants archived
+    ArchivePrefs = b'f',
     /// owner kind, owner, node, item -> head of a published item
     ItemHead = b'h',
     /// hash of a token -> invitation
@@ -28,6 +30,8 @@ pub(super) enum Table {
     Node = b'n',
     /// account, number -> offline message
     Offline = b'o',
+    /// account -> numbers of the offline messages that it has seen in its archive
+    OfflineSeen = b'q',
     /// owner kind, owner, node, item -> payload of a published item
     Payload = b'p',
     /// account, contact -> roster item
@@ -40,7 +44,15 @@ pub(super) enum Table {
     Vcard = b'x',
     /// counts over all records, kept by the storage thread
     Manifest = b'z',
+    /// account, number -> archived message
+    Archive = b'{',
+    /// account, contact, number -> nothing: the archived messages of one conversation
+    ArchiveWith = b'|',
 }
+
+/// Tables from this byte on are archives: too long to be read before anybody is listened to, so the manifest does not count
+/// them; they are checked by and by.
+pub(super) const ARCHIVES: u8 = b'{';
 
 /// A key, or the beginning of several.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,6 +11,12 @@ pub struct Limits {
     pub offline_bytes_max: usize,
     /// How long one is kept.
     pub offline_time_max: Duration,
+    /// Archived messages of one account; past that the oldest go.
+    pub archive_messages_max: usize,
+    /// Bytes of them.
+    pub archive_bytes_max: usize,
+    /// How long one is kept.
+    pub archive_time_max: Duration,
     /// Nodes of one account.
     pub account_nodes_max: usize,
     /// Bytes of all items of one account.
@@ -40,13 +46,17 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// 100 offline messages and 1 MiB of them for 30 days; 50 nodes and 2 MiB for an account, 256 items of 64 KiB for a
-    /// node; 1000 nodes of the service, 2 MiB, 1000 affiliations and as many subscriptions for each; vCards of 128 KiB;
-    /// 64 private elements and 256 KiB of them; 1000 entity capabilities; 100 invitations.
+    /// 100 offline messages and 1 MiB of them for 30 days; 20000 archived ones and 32 MiB of them for a year; 50 nodes and
+    /// 2 MiB for an account, 256 items of 64 KiB for a node; 1000 nodes of the service, 2 MiB, 1000 affiliations and as many
+    /// subscriptions for each; vCards of 128 KiB; 64 private elements and 256 KiB of them; 1000 entity capabilities; 100
+    /// invitations.
     pub const DEFAULT: Limits = Limits {
         offline_messages_max: 100,
         offline_bytes_max: 1 << 20,
         offline_time_max: Duration::from_secs(30 * 24 * 60 * 60),
+        archive_messages_max: 20_000,
+        archive_bytes_max: 32 << 20,
+        archive_time_max: Duration::from_secs(365 * 24 * 60 * 60),
         account_nodes_max: 50,
         account_bytes_max: 2 << 20,
         service_nodes_max: 1_000,

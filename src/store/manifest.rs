@@ -1,8 +1,8 @@
-//! Counts over all records, written with every group of writes: sled may come back with less after damage to its
+//! Counts over all records but those of archives, written with every group of writes: sled may come back with less after damage to its
 //! files, and say nothing (security note F07). The manifest notices.
 
 use super::batch::{Ticket, Writes};
-use super::key::{Key, Table};
+use super::key::{ARCHIVES, Key, Table};
 use super::medium::Medium;
 use super::record;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// What must be found at the next start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Manifest {
-    /// Records, the manifest aside.
+    /// Records, the manifest and the archives aside.
     pub(super) records: u64,
     /// The sum of all records' fingerprints: independent of order, so it can follow each write.
     sum: u64,
@@ -39,7 +39,7 @@ impl Manifest {
 
     /// Follows a group of writes, and joins it as one more of them.
     pub(super) fn join(&mut self, writes: &mut Writes, medium: &impl Medium) -> Result<(), String> {
-        for (key, value) in writes.iter() {
+        for (key, value) in writes.iter().filter(|(key, _)| key.first() < Some(&ARCHIVES)) {
             if let Some(old) = medium.get(key)? {
                 self.subtract(key, &old);
             }

@@ -7,13 +7,14 @@
 //!
 //! Everything is in one tree, one byte of the key telling the table, so that a [`Batch`] over any tables is one atomic
 //! write. Local accounts are keyed by their localpart alone, so that a store can change its domain. Each value carries a
-//! checksum; a manifest counts all records, a note outside sled names the last commit, and a start reads everything: less
-//! data than before is never served in silence.
+//! checksum; a manifest counts all records but those of archives, a note outside sled names the last commit, and a start
+//! reads all that is counted: less data than before is never served in silence.
 //!
 //! The first I/O error ends all writing until a restart (a sled handle never recovers): [`Store::failure`] tells, and
 //! receivers of [`Store::committed`] see it closed.
 
 mod accounts;
+mod archive;
 mod backup;
 mod batch;
 mod blocked;
@@ -49,6 +50,7 @@ mod tests;
 mod vcards;
 
 pub use accounts::{Account, Accounts};
+pub use archive::{Archive, ArchiveCheck, ArchiveDefault, ArchivePage, ArchivePrefs, ArchiveSpan, Archived, Extent};
 pub use backup::{check_backup, restore};
 pub use batch::{Batch, Ticket};
 pub use blocked::Blocked;
@@ -295,6 +297,11 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The last number given out for order: what is kept from now on has larger ones.
+    pub fn newest_number(&self) -> u64 {
+        self.shared.progress.order.load(Ordering::SeqCst)
+    }
+
     /// A number above all given out before, over restarts too.
     fn next_number(&self) -> u64 {
         self.shared.progress.order.fetch_add(1, Ordering::SeqCst) + 1
@@ -313,6 +320,11 @@ impl Store {
     /// Block lists.
     pub fn blocked(&self) -> Blocked<'_> {
         Blocked::new(self)
+    }
+
+    /// The message archives of accounts.
+    pub fn archive(&self) -> Archive<'_> {
+        Archive::new(self)
     }
 
     /// Messages for accounts that are away.

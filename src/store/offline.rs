@@ -5,6 +5,7 @@ use super::renaming::Renaming;
 use super::{Batch, Store, StoreError, Ticket};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeSet, VecDeque};
 
 /// A message kept for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,37 +29,54 @@ impl<'a> Offline<'a> {
         Offline { store }
     }
 
-    /// Keeps a message.
+    /// Keeps a message. What was [seen](Self::mark_seen) makes room for it, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Limit`] when the account has as many messages, or bytes of them, as it may (`service-unavailable`),
     /// or as [`Store::submit`].
     pub fn push(&self, account: &str, stanza: &[u8], now: DateTime<Utc>) -> Result<Ticket, StoreError> {
         let (ticket, ()) = self.store.transact(|batch| {
-            let (expired, kept) = self.split(account, now);
-            let bytes: usize = kept.iter().map(|message| message.stanza.len()).sum();
-            let limits = self.store.limits();
-            if kept.len() >= limits.offline_messages_max || bytes + stanza.len() > limits.offline_bytes_max {
-                return Err(StoreError::Limit("the account's offline messages are at their limit"));
+            let (mut leaving, kept) = self.split(account, now);
+            let seen: BTreeSet<u64> = self.store.get_json(&seen(account)).unwrap_or_default();
+            let mut kept: VecDeque<OfflineMessage> = kept.into();
+            while !self.has_room(&kept, stanza) {
+                let at = kept.iter().position(|message| seen.contains(&message.id));
+                let full = StoreError::Limit("the account's offline messages are at their limit");
+                leaving.extend(kept.remove(at.ok_or(full)?));
             }
-            for message in expired {
-                batch.delete(queue(account).number(message.id));
-            }
+            self.delete(batch, account, &leaving.iter().collect::<Vec<_>>());
             batch.put_bytes(queue(account).number(self.store.next_number()), &stamped(now, stanza));
             Ok(())
         })?;
         Ok(ticket)
     }
 
-    /// All messages not expired, oldest first. They stay until [`Offline::delete_through`].
+    fn has_room(&self, kept: &VecDeque<OfflineMessage>, stanza: &[u8]) -> bool {
+        let bytes: usize = kept.iter().map(|message| message.stanza.len()).sum();
+        let limits = self.store.limits();
+        kept.len() < limits.offline_messages_max && bytes + stanza.len() <= limits.offline_bytes_max
+    }
+
+    /// All messages not expired, oldest first. They stay until [`Offline::delete`].
     pub fn list(&self, account: &str, now: DateTime<Utc>) -> Vec<OfflineMessage> {
         self.split(account, now).1
     }
 
-    /// Deletes the messages up to and with an id, expired ones too.
-    pub fn delete_through(&self, batch: &mut Batch, account: &str, id: u64) {
-        for message in self.all(account).into_iter().filter(|message| message.id <= id) {
+    /// Deletes messages of an account.
+    pub fn delete(&self, batch: &mut Batch, account: &str, messages: &[&OfflineMessage]) {
+        for message in messages {
             batch.delete(queue(account).number(message.id));
+        }
+    }
+
+    /// Says of all messages that the account has seen elsewhere: they may go when others need the room.
+    pub fn mark_seen(&self, batch: &mut Batch, account: &str, messages: &[&OfflineMessage]) {
+        let ids: BTreeSet<u64> = messages.iter().map(|message| message.id).collect();
+        let known: BTreeSet<u64> = self.store.get_json(&seen(account)).unwrap_or_default();
+        match ids.is_empty() {
+            _ if ids == known => {}
+            true => batch.delete(seen(account)),
+            false => batch.put_json(seen(account), &ids),
         }
     }
 
@@ -80,6 +98,7 @@ impl<'a> Offline<'a> {
         for key in self.store.keys(&queue(account)) {
             batch.delete_raw(key);
         }
+        batch.delete(seen(account));
     }
 
     /// Those expired, and the others.
@@ -116,6 +135,10 @@ fn queue(account: &str) -> Key {
     Key::new(Table::Offline).text(account)
 }
 
+fn seen(account: &str) -> Key {
+    Key::new(Table::OfflineSeen).text(account)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Limits;
@@ -136,7 +159,7 @@ mod tests {
         assert_eq!(texts(&messages), ["one", "two", "three"]);
         assert_eq!(messages[0].stamp, days(1));
         let mut batch = Batch::new();
-        offline.delete_through(&mut batch, "ada", messages[1].id);
+        offline.delete(&mut batch, "ada", &[&messages[0], &messages[1]]);
         store.submit(batch).unwrap();
         assert_eq!(texts(&offline.list("ada", days(2))), ["three"]);
         assert_eq!(offline.list("bob", days(2)).len(), 1);
@@ -166,5 +189,26 @@ mod tests {
             Err(StoreError::Limit(_))
         ));
         store.offline().push("ada", &large[1..], days(40)).unwrap();
+    }
+
+    #[test]
+    fn s14_what_was_seen_makes_room_oldest_first_and_nothing_else_does() {
+        let scratch = Scratch::new();
+        let store = scratch.store();
+        let offline = store.offline();
+        for number in 0..Limits::DEFAULT.offline_messages_max {
+            offline.push("ada", number.to_string().as_bytes(), days(1)).unwrap();
+        }
+        let messages = offline.list("ada", days(1));
+        let mut batch = Batch::new();
+        offline.mark_seen(&mut batch, "ada", &[&messages[3], &messages[5]]);
+        store.submit(batch).unwrap();
+        offline.push("ada", b"new", days(1)).unwrap();
+        offline.push("ada", b"newer", days(1)).unwrap();
+        let full = offline.push("ada", b"one too many", days(1));
+        assert!(matches!(full, Err(StoreError::Limit(_))));
+        let left = offline.list("ada", days(1));
+        assert_eq!(left.len(), Limits::DEFAULT.offline_messages_max);
+        assert!(!left.contains(&messages[3]) && !left.contains(&messages[5]) && left.contains(&messages[4]));
     }
 }

@@ -1,8 +1,9 @@
-//! Opening: sled's files are read in full and compared with the manifest before anyone may trust them.
+//! Opening: all records but those of the archives are read and compared with the manifest before anyone may trust them.
 
 use super::batch::Ticket;
 use super::directory::{Directory, unreadable};
 use super::error::StoreError;
+use super::key::ARCHIVES;
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::medium::Sled;
@@ -128,7 +129,7 @@ fn reopen(directory: &Directory, options: &Options) -> Result<sled::Db, StoreErr
     }
 }
 
-/// What reading every record found.
+/// What reading every record but those of the archives found.
 #[derive(Default)]
 struct Survey {
     /// All records, readable or not.
@@ -147,7 +148,7 @@ impl Survey {
             witnessed,
             ..Survey::default()
         };
-        for entry in db.iter() {
+        for entry in db.range::<&[u8], _>(..&[ARCHIVES][..]) {
             let (key, value) = entry?;
             survey.see(&key, &Bytes::copy_from_slice(&value));
         }

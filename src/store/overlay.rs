@@ -33,6 +33,20 @@ impl Overlay {
         self.pending.get(key).map(|(_, value)| value.clone())
     }
 
+    /// The next pending write after a key; `false` when it is a deletion.
+    pub(super) fn after(&self, key: &[u8]) -> Option<(Vec<u8>, bool)> {
+        let range = (Bound::Excluded(key), Bound::Unbounded);
+        let (key, (_, value)) = self.pending.range::<[u8], _>(range).next()?;
+        Some((key.clone(), value.is_some()))
+    }
+
+    /// The last pending write before a key; `false` when it is a deletion.
+    pub(super) fn before(&self, key: &[u8]) -> Option<(Vec<u8>, bool)> {
+        let range = (Bound::Unbounded, Bound::Excluded(key));
+        let (key, (_, value)) = self.pending.range::<[u8], _>(range).next_back()?;
+        Some((key.clone(), value.is_some()))
+    }
+
     /// Pending writes of keys that begin with a prefix.
     pub(super) fn scan(&self, prefix: &[u8]) -> Writes {
         self.pending

@@ -6,6 +6,7 @@ use super::key::Key;
 use super::record::{self, Fault};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
@@ -76,6 +77,50 @@ impl Store {
     /// All keys that begin with a prefix, of unreadable records too.
     pub(super) fn keys(&self, prefix: &Key) -> Vec<Vec<u8>> {
         self.values(prefix.as_bytes()).into_keys().collect()
+    }
+
+    /// The next key after one, among those that begin with a prefix; of unreadable records too.
+    pub(super) fn key_after(&self, prefix: &Key, key: &Key) -> Option<Vec<u8>> {
+        let overlay = |at: &[u8]| self.overlay().after(at);
+        let tree = |at: &[u8]| self.tree(|db| db.get_gt(at)).flatten();
+        self.neighbour(prefix, key, Ordering::Less, overlay, tree)
+    }
+
+    /// The last key before one, among those that begin with a prefix; of unreadable records too.
+    pub(super) fn key_before(&self, prefix: &Key, key: &Key) -> Option<Vec<u8>> {
+        let overlay = |at: &[u8]| self.overlay().before(at);
+        let tree = |at: &[u8]| self.tree(|db| db.get_lt(at)).flatten();
+        self.neighbour(prefix, key, Ordering::Greater, overlay, tree)
+    }
+
+    /// Walks on, past pending deletions, to the nearer of what is on its way and what the tree holds; of two keys that
+    /// one is nearer which compares so with the other.
+    fn neighbour(
+        &self,
+        prefix: &Key,
+        key: &Key,
+        nearer: Ordering,
+        overlay: impl Fn(&[u8]) -> Option<(Vec<u8>, bool)>,
+        tree: impl Fn(&[u8]) -> Option<(sled::IVec, sled::IVec)>,
+    ) -> Option<Vec<u8>> {
+        let mut at = key.as_bytes().to_vec();
+        loop {
+            // The overlay first: what leaves it meanwhile is in the tree, and what is in both is the same.
+            let pending = overlay(&at);
+            let stored = tree(&at).map(|(key, _)| key.to_vec());
+            let is_farther = |key: &Vec<u8>| stored.as_ref().is_some_and(|stored| stored.cmp(key) == nearer);
+            let (next, is_there) = match pending.filter(|(key, _)| !is_farther(key)) {
+                Some(pending) => pending,
+                None => (stored?, true),
+            };
+            if !next.starts_with(prefix.as_bytes()) {
+                return None;
+            }
+            if is_there {
+                return Some(next);
+            }
+            at = next;
+        }
     }
 
     fn readable<T>(&self, key: &[u8], record: Result<T, Fault>) -> Option<T> {

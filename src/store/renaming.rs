@@ -31,6 +31,7 @@ pub fn rename_domain(dir: &Path, old: &str, new: &str, options: &Options) -> Res
         store.rosters().rename(batch, &renaming);
         store.blocked().rename(batch, &renaming);
         store.offline().rename(batch, &renaming);
+        store.archive().rename(batch, &renaming);
         store.pep().rename(batch, &renaming);
         renaming.meta(&store, batch)
     })?;

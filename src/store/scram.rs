@@ -122,7 +122,8 @@ fn keys<D: EagerHash + Digest>(hash: ScramHash, password: &[u8], salt: &[u8], it
     (D::digest(client_key).to_vec(), mac::<D>(&salted, b"Server Key"))
 }
 
-fn mac<D: EagerHash>(key: &[u8], text: &[u8]) -> Vec<u8> {
+/// HMAC (RFC 2104).
+pub(super) fn mac<D: EagerHash>(key: &[u8], text: &[u8]) -> Vec<u8> {
     // HMAC takes keys of any length, so the error cannot occur; an empty key would be no secret, but no panic either.
     let Ok(mut mac) = <Hmac<D> as KeyInit>::new_from_slice(key) else {
         return Vec::new();
