@@ -28,6 +28,11 @@ struct Acknowledged {
     published: u64,
     /// Accounts added.
     accounts: BTreeSet<String>,
+    /// The number of the last message of chatter's to listener that must be in both archives, and how many were sent.
+    archived: u64,
+    chatted: u64,
+    /// Those that a kill came upon before they were acknowledged: each may be there or not.
+    unknown: BTreeSet<u64>,
 }
 
 /// Messages sent to accounts that are away: how many to each. None is acknowledged, so none is promised; but what is
@@ -96,6 +101,34 @@ fn send_messages(mut client: Client, to: &str, sent: &Mutex<Sent>) {
             return;
         }
     }
+}
+
+/// Sends numbered messages to somebody who is there. The answer to what is written after a message says that the message
+/// is in the archives too.
+fn chat(mut client: Client, acknowledged: &Mutex<Acknowledged>) {
+    loop {
+        let n = {
+            let mut acknowledged = acknowledged.lock().expect("no panic");
+            acknowledged.chatted += 1;
+            acknowledged.chatted
+        };
+        let message = format!("<message to='listener@localhost' type='chat'><body>{n}</body></message>");
+        let prefs = "<iq type='set'><prefs xmlns='urn:xmpp:mam:2' default='always'/></iq>";
+        if client.try_send(&message).is_err() {
+            return;
+        }
+        match client.try_iq(prefs) {
+            Some(answer) if is_result(&answer) => acknowledged.lock().expect("no panic").archived = n,
+            Some(answer) => client.fail(&format!("refused: {answer}")),
+            None => return,
+        }
+    }
+}
+
+/// Takes whatever comes.
+fn listen(mut client: Client) {
+    client.send("<presence/>");
+    while client.try_receive().is_some() {}
 }
 
 /// Subscribes and unsubscribes in turn; the contact approves at once.
@@ -222,6 +255,48 @@ fn check_messages(server: &TestServer, sent: &Sent, failures: &mut Vec<String>) 
     }
 }
 
+/// The bodies in an account's archive, page by page.
+fn archived(server: &TestServer, user: &str) -> Vec<u64> {
+    let mut client = login(server, user);
+    let (mut bodies, mut after) = (Vec::new(), String::new());
+    loop {
+        let query = format!(
+            "<iq type='set'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>100</max>\
+             <after>{after}</after></set></query></iq>"
+        );
+        let end = client.result(&query);
+        let body = |stanza: &Node| {
+            stanza
+                .at(&["result", "forwarded", "message"])?
+                .child_text("body")?
+                .parse::<u64>()
+                .ok()
+        };
+        bodies.extend(client.drain().iter().filter_map(body));
+        match end.at(&["fin", "set"]).and_then(|set| set.child_text("last")) {
+            Some(last) => after = last,
+            None => return bodies,
+        }
+    }
+}
+
+/// What was acknowledged is in both archives; nothing is there twice, or in another order.
+fn check_archives(server: &TestServer, acknowledged: &Acknowledged, failures: &mut Vec<String>) {
+    for user in ["chatter", "listener"] {
+        let found = archived(server, user);
+        if !found.is_sorted_by(|one, next| one < next) {
+            failures.push(format!("{user}'s archive is out of order: {found:?}"));
+        }
+        let is_lost = |n: &u64| found.binary_search(n).is_err() && !acknowledged.unknown.contains(n);
+        if let Some(lost) = (1..=acknowledged.archived).find(is_lost) {
+            failures.push(format!(
+                "of {} messages {user}'s archive lost {lost}",
+                acknowledged.archived
+            ));
+        }
+    }
+}
+
 fn check_accounts(server: &TestServer, round: u64, acknowledged: &Acknowledged, failures: &mut Vec<String>) {
     let list = server.run(&["account", "list"]);
     let list = String::from_utf8_lossy(&list.stdout).into_owned();
@@ -249,7 +324,9 @@ fn check_accounts(server: &TestServer, round: u64, acknowledged: &Acknowledged, 
 #[test]
 fn f01_f03_what_was_acknowledged_survives_kill_9() {
     let mut server = TestServer::with_config(SETTINGS);
-    for name in ["romeo", "bot", "talker", "user", "contact", "sleeper"] {
+    for name in [
+        "romeo", "bot", "talker", "user", "contact", "sleeper", "chatter", "listener",
+    ] {
         server.add_account(name, "secret");
     }
     let acknowledged = Mutex::new(Acknowledged::default());
@@ -257,13 +334,16 @@ fn f01_f03_what_was_acknowledged_survives_kill_9() {
         let sent = Mutex::new(Sent::new());
         let life = Duration::from_millis(50 + random(850));
         let stop = AtomicBool::new(false);
-        let clients = ["romeo", "bot", "talker", "user", "contact"].map(|name| login(&server, name));
+        let clients =
+            ["romeo", "bot", "talker", "user", "contact", "chatter", "listener"].map(|name| login(&server, name));
         std::thread::scope(|scope| {
-            let [romeo, bot, talker, user, contact] = clients;
+            let [romeo, bot, talker, user, contact, chatter, listener] = clients;
             scope.spawn(|| fill_roster(romeo, round, &acknowledged));
             scope.spawn(|| publish(bot, &acknowledged));
             scope.spawn(|| send_messages(talker, "sleeper", &sent));
             scope.spawn(|| subscribe_in_turn(user, contact));
+            scope.spawn(|| chat(chatter, &acknowledged));
+            scope.spawn(|| listen(listener));
             scope.spawn(|| add_accounts(&server, round, &stop, &acknowledged));
             std::thread::sleep(life);
             // The accounts' thread borrows the server: the signal goes by its process id.
@@ -274,7 +354,9 @@ fn f01_f03_what_was_acknowledged_survives_kill_9() {
         let start = Instant::now();
         server.spawn();
         let took = start.elapsed();
-        let acknowledged = acknowledged.lock().expect("no panic");
+        let mut acknowledged = acknowledged.lock().expect("no panic");
+        let unacknowledged = acknowledged.archived + 1..=acknowledged.chatted;
+        acknowledged.unknown.extend(unacknowledged);
         let mut failures = Vec::new();
         if took > START_MAX {
             failures.push(format!("the start took {took:?}"));
@@ -283,6 +365,7 @@ fn f01_f03_what_was_acknowledged_survives_kill_9() {
         check_published(&server, &acknowledged, &mut failures);
         check_subscription(&server, &mut failures);
         check_messages(&server, &sent.into_inner().expect("no panic"), &mut failures);
+        check_archives(&server, &acknowledged, &mut failures);
         check_accounts(&server, round, &acknowledged, &mut failures);
         assert!(
             failures.is_empty(),
@@ -290,15 +373,17 @@ fn f01_f03_what_was_acknowledged_survives_kill_9() {
             failures.join("\n")
         );
         println!(
-            "round {round}: killed after {life:?}, back after {took:?}; {} contacts, {} items, {} accounts acknowledged",
+            "round {round}: killed after {life:?}, back after {took:?}; {} contacts, {} items, {} messages, {} accounts \
+             acknowledged",
             acknowledged.roster.len(),
             acknowledged.published,
+            acknowledged.archived,
             acknowledged.accounts.len()
         );
     }
     let acknowledged = acknowledged.into_inner().expect("no panic");
     assert!(
-        acknowledged.roster.len() > 50 && acknowledged.published > 50,
+        acknowledged.roster.len() > 50 && acknowledged.published > 50 && acknowledged.archived > 50,
         "the test wrote too little to mean a thing"
     );
     assert!(!acknowledged.accounts.is_empty(), "no account was added");

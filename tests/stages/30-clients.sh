@@ -39,6 +39,18 @@ slixmpp_confirm() {
 }
 slixmpp_dead() { venv && talk_with tests/clients/watchpost.toml dead; }
 
+# slixmpp's own plugins read the archives and get the copies.
+slixmpp_archive() {
+    local code=0
+    built && venv || return 1
+    . tests/clients/appliance.sh
+    start_appliance tests/clients/watchpost.toml || return 1
+    { add_account client viewer && add_account crowd viewer && add_account boss admin; } >/dev/null || code=1
+    [ $code = 0 ] && { tests/.venv/bin/python tests/clients/archive.py --port "$PORT" --ca "$CA" || code=1; }
+    if [ $code = 0 ]; then stop_appliance || code=1; else stop_appliance log; fi
+    return $code
+}
+
 # Each brings about the rows of tests/clients/rows.txt: play MECHANISM LACKS COMMAND...
 # No stream can be resumed before the server has XEP-0198, as its table in the README says.
 RESUME=resume
@@ -62,6 +74,7 @@ churn() { built && tests/churn "$($QUICK && echo 0.4 || echo 2)"; }
 stage "talk by slixmpp" slixmpp
 stage "talk by slixmpp: reboot with confirmation" slixmpp_confirm
 slow "talk by slixmpp: a collector loses power" slixmpp_dead
+stage "archives and carbons by slixmpp" slixmpp_archive
 stage "slixmpp 1.17" slixmpp_rows
 stage "slixmpp 1.8 of Debian" slixmpp_debian
 stage "aioxmpp" aioxmpp
