@@ -1,9 +1,14 @@
 //! Running a program: no shell, no inherited environment, a time limit, an output limit.
 //!
-//! The program leads a process group of its own, so that what it starts ends with it. A descendant that leaves the
-//! group (setsid) is out of reach: it is left behind, and its output is not waited for.
+//! The program leads a process group of its own, so that what it starts ends with it. Where its time is over, descendants
+//! that have left the group (setsid) are found by their parents, and ended too. What has lost its parent by then (a daemon,
+//! forked twice) is out of reach: it is left behind, and its output is not waited for. A program that ends by itself may
+//! leave daemons: that is how services are started by hand.
+
+mod descent;
 
 use super::Options;
+use descent::{Descendant, descendants};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -183,17 +188,40 @@ pub async fn run(argv: &[String], bounds: Bounds) -> io::Result<Outcome> {
 }
 
 /// The process group of a run; killed when the run is dropped in the middle.
-struct Group(Option<Pid>);
+struct Group {
+    leader: Option<Pid>,
+    /// Descendants found when the time was over.
+    others: Vec<Descendant>,
+}
 
 impl Group {
     fn of(child: &Child) -> Group {
-        Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)))
+        Group {
+            leader: child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)),
+            others: Vec::new(),
+        }
+    }
+
+    /// Looks for those that have left the group, while their parents are there to be known by.
+    fn find_others(&mut self) {
+        if let Some(leader) = self.leader {
+            let found = descendants(leader.as_raw_pid());
+            self.others.extend(
+                found
+                    .into_iter()
+                    .filter(|one| !self.others.contains(one))
+                    .collect::<Vec<_>>(),
+            );
+        }
     }
 
     /// A group that is gone already is as good.
     fn signal(&self, signal: Signal) {
-        if let Some(group) = self.0 {
-            let _ = kill_process_group(group, signal);
+        for other in &self.others {
+            other.signal(signal);
+        }
+        if let Some(leader) = self.leader {
+            let _ = kill_process_group(leader, signal);
         }
     }
 }
@@ -259,6 +287,9 @@ impl Watch {
             Phase::Running => (Phase::Terminated, Signal::TERM, GRACE),
             Phase::Terminated | Phase::Killed => (Phase::Killed, Signal::KILL, LINGER),
         };
+        if self.status.is_none() {
+            self.group.find_others();
+        }
         self.group.signal(signal);
         self.phase = phase;
         self.deadline = Instant::now() + time;

@@ -124,6 +124,27 @@ fn group_runs(group: i32) -> bool {
 }
 
 #[tokio::test]
+async fn m08_what_has_left_the_group_is_ended_with_its_parent() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("pid");
+    // The child of setsid says who it is, then waits; so does its parent.
+    let line = format!("setsid sh -c 'echo $$ >{}; exec sleep 600' & wait", file.display());
+    let outcome = sh(&line, quick(1)).await;
+    assert!(outcome.timed_out);
+    let pid: i32 = std::fs::read_to_string(&file)
+        .expect("begun")
+        .trim()
+        .parse()
+        .expect("a pid");
+    let gone = || !std::path::Path::new(&format!("/proc/{pid}/exe")).exists();
+    let start = Clock::now();
+    while !gone() && start.elapsed() < Duration::from_secs(10) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(gone(), "{pid} has outlived its time");
+}
+
+#[tokio::test]
 async fn m08_a_program_that_ignores_sigterm_is_killed() {
     let start = Clock::now();
     let outcome = sh("trap '' TERM; echo on; while :; do sleep 1; done", quick(1)).await;
