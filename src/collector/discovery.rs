@@ -124,7 +124,7 @@ fn has_members(snapshot: &Snapshot, node: &Node) -> bool {
 }
 
 /// The talk's own element: `<statistic xmlns='codebits' name='5-min' value='0.4'/>`.
-fn statistic(statistic: &Statistic) -> Element {
+pub(super) fn statistic(statistic: &Statistic) -> Element {
     element("statistic", ns::CODEBITS)
         .with("name", statistic.definition.name)
         .with_some("units", statistic.definition.units.name())

@@ -31,7 +31,9 @@ impl Collector {
         }
         let mut outputs = Vec::new();
         for change in changes {
-            outputs.push(self.publish(payload(change, &self.options.host)));
+            let payload = payload(change, &self.options.host);
+            outputs.push(self.publish(payload.clone()));
+            outputs.push(self.publish_event(payload));
             outputs.extend(self.tell(&sentence(change, &self.options.host)));
         }
         outputs
@@ -52,8 +54,10 @@ impl Collector {
             return Vec::new();
         }
         let host = self.options.host.clone();
-        let mut outputs = vec![self.publish(event("rebooted", &host).build())];
+        let rebooted = event("rebooted", &host).build();
+        let mut outputs = vec![self.publish(rebooted.clone())];
         self.reboot_told = Some(self.publication_id());
+        outputs.push(self.publish_event(rebooted));
         outputs.extend(self.tell(&format!("{host} has rebooted.")));
         outputs
     }

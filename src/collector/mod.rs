@@ -11,6 +11,7 @@ mod chat;
 mod commands;
 mod discovery;
 mod events;
+mod hosting;
 mod kept;
 mod options;
 mod output;
@@ -85,6 +86,8 @@ pub struct Collector {
     publications: u64,
     /// The id of the iq that tells of the reboot, until the server has answered it.
     reboot_told: Option<String>,
+    /// When the statistics were last published at the domain's service.
+    statistics_told: Option<Duration>,
 }
 
 /// An iq get or set on its way to an answer.
@@ -126,13 +129,16 @@ impl Collector {
             refusals: (Duration::ZERO, 0),
             publications: 0,
             reboot_told: None,
+            statistics_told: None,
         }
     }
 
     /// The session is bound: initial presence, and the news that the host has rebooted, if it has.
     pub fn online(&mut self, now: Duration) -> Vec<Output> {
         let mut outputs = vec![Output::Send(self.present(now))];
+        outputs.extend(self.open_nodes());
         outputs.extend(self.rebooted());
+        outputs.extend(self.publish_statistics(now));
         outputs
     }
 
@@ -151,6 +157,10 @@ impl Collector {
         }
         let mut outputs: Vec<Output> = self.refresh(!changes.is_empty(), now).into_iter().collect();
         outputs.extend(self.announce(&changes));
+        // The nodes are made when it goes online.
+        if self.statistics_told.is_some() {
+            outputs.extend(self.publish_statistics(now));
+        }
         outputs
     }
 
@@ -249,6 +259,11 @@ impl Collector {
         let set = match stanza.iq_type() {
             Some(IqType::Get) => false,
             Some(IqType::Set) => true,
+            // The nodes of an earlier start are there; a server without the service has none.
+            Some(IqType::Error) if from.as_str() == self.service() => {
+                tracing::debug!(id = ?stanza.id(), "the publish-subscribe service refused what the collector sent");
+                return Vec::new();
+            }
             Some(IqType::Error) => {
                 tracing::warn!(id = ?stanza.id(), "the server refused what the collector sent");
                 return Vec::new();

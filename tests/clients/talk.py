@@ -527,6 +527,9 @@ async def _(talk):
 @row("4", "pubsub: collections and leaves to browse; a subscription brings what is published below", only="pubsub")
 async def _(talk):
     client = talk.client
+    # Events are headlines: they are for those who are available.
+    client.send_presence()
+    await client.presence_of(client.boundjid.full)
     info = await client.ask("get", talk.pubsub, f"<query xmlns='{INFO}'/>")
     kinds = {(i.get("category"), i.get("type")) for i in info.iter(f"{{{INFO}}}identity")}
     check(("pubsub", "service") in kinds, str(kinds))

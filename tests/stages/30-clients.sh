@@ -37,6 +37,7 @@ slixmpp_confirm() {
     rm -f "$config"
     return $code
 }
+slixmpp_pubsub() { venv && talk_with tests/clients/watchpost.toml pubsub; }
 slixmpp_dead() { venv && talk_with tests/clients/watchpost.toml dead; }
 
 # slixmpp's own plugins read the archives and get the copies.
@@ -73,6 +74,7 @@ churn() { built && tests/churn "$($QUICK && echo 0.4 || echo 2)"; }
 
 stage "talk by slixmpp" slixmpp
 stage "talk by slixmpp: reboot with confirmation" slixmpp_confirm
+stage "talk by slixmpp: publish-subscribe" slixmpp_pubsub
 slow "talk by slixmpp: a collector loses power" slixmpp_dead
 stage "archives and carbons by slixmpp" slixmpp_archive
 stage "slixmpp 1.17" slixmpp_rows
@@ -82,5 +84,3 @@ stage "@xmpp/client" xmpp_client
 stage "profanity" profanity
 stage "clients that come and go" churn
 unchecked "stream resumption by @xmpp/client" "the server has it after SASL2, and not within"
-# A row of the wire contract whose code is not there yet. It is written: talk.py --only pubsub.
-unchecked "the hosts' collections of pubsub.DOMAIN (wire contract, section 4)" "not built yet"

@@ -56,7 +56,7 @@ fn disco_info_is_the_same_at_both_jids_and_the_bare_one_is_an_account_too() {
 fn the_capabilities_in_presence_stand_for_the_disco_info_of_the_full_jid() {
     let mut bench = Bench::new(|_| {});
     bench.sample(&[]);
-    let Some(Output::Send(presence)) = bench.collector.online(bench.now).pop() else {
+    let Some(Output::Send(presence)) = bench.collector.online(bench.now).into_iter().next() else {
         panic!("a presence")
     };
     let caps = presence.get_child("c", ns::CAPS).expect("capabilities");

@@ -6,6 +6,9 @@ const OP: &str = "op@mon.example/desk";
 
 fn published(stanzas: &[Element]) -> Vec<Element> {
     let payload = |iq: &Element| {
+        if iq.attr("to") == Some("pubsub.mon.example") {
+            return None;
+        }
         let publish = iq.get_child("pubsub", ns::PUBSUB)?.get_child("publish", ns::PUBSUB)?;
         assert_eq!((publish.attr("node"), iq.attr("to")), (Some("codebits"), None));
         publish.get_child("item", ns::PUBSUB)?.children().next().cloned()
@@ -104,13 +107,49 @@ fn the_talk_s_busy_server() {
 }
 
 #[test]
+fn the_service_has_a_collection_of_the_host_with_its_events_and_its_statistics() {
+    for (watchers, access) in [(None, "open"), (Some(Vec::new()), "presence")] {
+        let mut bench = Bench::new(|options| options.watchers = watchers);
+        bench.sample(&[]);
+        let outputs = bench.collector.online(bench.now);
+        let sent: Vec<Element> = bench.settle(outputs);
+        let to_service = |sent: &[Element]| -> Vec<String> {
+            let of_service = sent.iter().filter(|iq| iq.attr("to") == Some("pubsub.mon.example"));
+            let verbs = of_service.filter_map(|iq| iq.children().next()?.children().next().cloned());
+            verbs
+                .map(|verb| [verb.name(), " ", verb.attr("node").unwrap_or_default()].concat())
+                .collect()
+        };
+        let nodes = ["hosts/monitor", "hosts/monitor/events", "hosts/monitor/statistics"];
+        let mut expected: Vec<String> = Vec::new();
+        for node in nodes {
+            expected.extend(["create ", "configure "].map(|verb| [verb, node].concat()));
+        }
+        expected.push("publish hosts/monitor/statistics".to_owned());
+        assert_eq!(to_service(&sent), expected);
+        assert!(
+            sent.iter()
+                .any(|iq| String::from(iq).contains(&[">", access, "<"].concat()))
+        );
+
+        let sent = bench.sample(&[("disk//", "percent", 90.0)]);
+        assert_eq!(to_service(&sent), ["publish hosts/monitor/events"]);
+        let sent: Vec<Element> = (0..12)
+            .flat_map(|_| bench.sample(&[("disk//", "percent", 90.0)]))
+            .collect();
+        assert_eq!(to_service(&sent), ["publish hosts/monitor/statistics"], "once a minute");
+    }
+}
+
+#[test]
 fn the_status_line_is_refreshed_at_most_every_five_minutes() {
     let mut bench = Bench::new(|_| {}).online();
     let sent: usize = (0..120)
-        .map(|n| bench.sample(&[("cpu", "5-min", f64::from(n) / 100.0)]).len())
+        .map(|n| presences(&bench.sample(&[("cpu", "5-min", f64::from(n) / 100.0)])).len())
         .sum();
     assert_eq!(sent, 2, "in ten minutes");
-    let same: usize = (0..120).map(|_| bench.sample(&[("cpu", "5-min", 1.19)]).len()).sum();
+    let same = (0..120).map(|_| presences(&bench.sample(&[("cpu", "5-min", 1.19)])).len());
+    let same: usize = same.sum();
     assert!(same <= 1, "nothing new");
 }
 
@@ -122,7 +161,9 @@ fn a_reboot_is_told_by_the_boot_id_until_the_server_has_it() {
         let mut bench = Bench::boot(memory.clone(), boot, |_| {});
         let outputs = bench.collector.online(bench.now);
         let sent = bench.settle(outputs);
-        let id = sent.iter().find(|stanza| stanza.is("iq", CLIENT));
+        let id = sent
+            .iter()
+            .find(|stanza| stanza.is("iq", CLIENT) && stanza.attr("to").is_none());
         for from in answers {
             let result = element("iq", CLIENT)
                 .with("type", "result")

@@ -1,6 +1,9 @@
 //! Dialogues with accounts as pubsub services.
 
 mod access;
+mod matrix;
+mod property;
+mod service;
 
 use crate::modules::dialogue::{advertise, ask, client_info, client_ver, events, get, outcome, present, question};
 use crate::router::bench::{Bench, Client};
