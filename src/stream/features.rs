@@ -29,9 +29,8 @@ pub(super) fn authentication(
     writer.close();
     writer.open("authentication").attr("xmlns", ns::SASL2);
     mechanisms(writer, offer);
-    writer.open("inline");
-    writer.open("bind").attr("xmlns", ns::BIND2).close();
-    writer.close().close();
+    inline(writer);
+    writer.close();
     if offer.iter().any(|mechanism| mechanism.binds_channel()) {
         writer.open("sasl-channel-binding").attr("xmlns", ns::SASL_CB);
         for kind in bindings.kinds() {
@@ -43,6 +42,19 @@ pub(super) fn authentication(
     if invites {
         registration(writer);
     }
+    writer.close();
+}
+
+/// What may be asked for along with authentication: a resource, with what it is to have (XEP-0386), or the session of a
+/// stream that was lost (XEP-0198).
+fn inline(writer: &mut Writer) {
+    writer.open("inline");
+    writer.open("bind").attr("xmlns", ns::BIND2).open("inline");
+    for var in [ns::CSI, ns::SM] {
+        writer.open("feature").attr("var", var).close();
+    }
+    writer.close().close();
+    writer.open("sm").attr("xmlns", ns::SM).close();
     writer.close();
 }
 

@@ -248,3 +248,44 @@ async fn a_client_that_comes_again_replaces_the_session_that_it_left() {
     assert!(left.rest().await.contains("<conflict "));
     bench.sessions(3).await;
 }
+
+#[tokio::test]
+async fn a_lost_session_goes_on_in_the_request_that_logs_in() {
+    let bench = Bench::start(|_| {});
+    let authenticate = |inline: &str| {
+        let message = STANDARD.encode("\0juliet\0secret");
+        format!(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>{message}</initial-response>\
+             {inline}</authenticate>"
+        )
+    };
+    let bind = "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
+    let (mut phone, _) = bench.featured().await;
+    phone.send(&authenticate(bind)).await;
+    let success = phone.expect("</success>").await;
+    phone.expect("</stream:features>").await;
+    let between = |after: &str, before: &str| {
+        let (_, rest) = success.split_once(after).expect(after);
+        rest.split_once(before).expect(before).0.to_owned()
+    };
+    let (jid, id) = (between("<authorization-identifier>", "<"), between("id='", "'"));
+    phone.send("<presence/><r xmlns='urn:xmpp:sm:3'/>").await;
+    phone.expect("<a xmlns='urn:xmpp:sm:3' h='1'/>").await;
+    drop(phone);
+    let mut romeo = bench.session("romeo", "desk").await;
+    romeo
+        .send(&format!(
+            "<message to='{jid}' type='chat'><body>in the tunnel</body></message>"
+        ))
+        .await;
+    let (mut phone, _) = bench.featured().await;
+    let resume = format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>{bind}");
+    phone.send(&authenticate(&resume)).await;
+    let success = phone.expect("</success>").await;
+    assert!(
+        success.contains("<resumed ") && !success.contains("<bound"),
+        "{success}"
+    );
+    phone.expect("in the tunnel").await;
+    bench.sessions(2).await;
+}

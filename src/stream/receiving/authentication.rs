@@ -365,11 +365,7 @@ fn succeed(
         }
         Profile::Sasl2(request) => {
             wire.go_on(|options| options.limits_authenticated);
-            Ok(State::Inline(Box::new(Inline {
-                authenticated,
-                message,
-                request,
-            })))
+            Ok(State::Inline(Box::new(Inline::new(authenticated, message, request))))
         }
     }
 }

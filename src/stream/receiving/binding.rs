@@ -102,16 +102,18 @@ impl AwaitResource {
         AwaitResource::Inline(Box::new(inline))
     }
 
-    pub(super) fn bound(self, jid: &FullJid, wire: &mut Wire) -> Bound {
+    pub(super) fn bound(self, jid: &FullJid, wire: &mut Wire) -> State {
         match self {
-            AwaitResource::Asked { id, .. } => reply("result", id.as_deref(), wire, |writer| {
-                writer.open("bind").attr("xmlns", ns::BIND);
-                writer.open("jid").text(jid.as_str()).close();
-                writer.close();
-            }),
+            AwaitResource::Asked { id, .. } => {
+                reply("result", id.as_deref(), wire, |writer| {
+                    writer.open("bind").attr("xmlns", ns::BIND);
+                    writer.open("jid").text(jid.as_str()).close();
+                    writer.close();
+                });
+                State::Established(Bound::new(None))
+            }
             AwaitResource::Inline(inline) => inline.bound(jid.as_str(), wire),
         }
-        Bound::new(None)
     }
 
     /// The client may ask again, by an iq: who is authenticated stays so.

@@ -1,6 +1,7 @@
 //! What a bound stream counts and is told beside stanzas: stream management (XEP-0198), client state (XEP-0352).
 
 use super::binding::ExpectBind;
+use super::sasl2::Inline;
 use super::wire::Wire;
 use super::{Next, State};
 use crate::stanza::{self, ns};
@@ -18,15 +19,23 @@ pub(super) struct Bound {
 
 /// The caller enables stream management, or does not.
 #[derive(Debug)]
-pub(super) struct AwaitManagement {
-    bound: Bound,
+pub(super) enum AwaitManagement {
+    /// The client asked on a bound stream.
+    Asked(Bound),
+    /// It asked along with authentication (XEP-0386): the success waits, and names this JID.
+    Inline(Box<Inline>, String),
 }
 
 /// The caller looks for the session of a stream that was lost.
 #[derive(Debug)]
-pub(super) struct AwaitResumption {
-    authenticated: Authenticated,
-    previd: String,
+pub(super) enum AwaitResumption {
+    /// The client asked on an authenticated stream.
+    Asked {
+        authenticated: Authenticated,
+        previd: String,
+    },
+    /// It asked along with authentication (XEP-0388): the success waits.
+    Inline(Box<Inline>, String),
 }
 
 /// Whether an element manages the stream, and is no stanza.
@@ -81,7 +90,7 @@ impl Bound {
         match Enable::parse(&frame.to_element()) {
             Some(enable) => {
                 wire.emit(Event::Enable(enable));
-                Ok(State::Management(AwaitManagement { bound: self }))
+                Ok(State::Management(AwaitManagement::Asked(self)))
             }
             None => {
                 refuse(wire, stanza::Condition::BadRequest, None);
@@ -92,18 +101,35 @@ impl Bound {
 }
 
 impl AwaitManagement {
+    pub(super) fn inline(inline: Inline, jid: &str) -> AwaitManagement {
+        AwaitManagement::Inline(Box::new(inline), jid.to_owned())
+    }
+
     pub(super) fn handled(&self) -> Option<u32> {
-        self.bound.handled
+        match self {
+            AwaitManagement::Asked(bound) => bound.handled,
+            AwaitManagement::Inline(..) => None,
+        }
     }
 
-    pub(super) fn enabled(self, resumption: Option<&Resumption>, wire: &mut Wire) -> Bound {
-        wire.write(|writer, _| management::write_enabled(writer, resumption));
-        Bound { handled: Some(0) }
+    pub(super) fn enabled(self, resumption: Option<&Resumption>, wire: &mut Wire) -> State {
+        match self {
+            AwaitManagement::Asked(_) => {
+                wire.write(|writer, _| management::write_enabled(writer, resumption));
+                State::Established(Bound::new(Some(0)))
+            }
+            AwaitManagement::Inline(inline, jid) => inline.established(&jid, Some(Ok(resumption)), wire),
+        }
     }
 
-    pub(super) fn refused(self, condition: stanza::Condition, wire: &mut Wire) -> Bound {
-        refuse(wire, condition, None);
-        self.bound
+    pub(super) fn refused(self, condition: stanza::Condition, wire: &mut Wire) -> State {
+        match self {
+            AwaitManagement::Asked(bound) => {
+                refuse(wire, condition, None);
+                State::Established(bound)
+            }
+            AwaitManagement::Inline(inline, jid) => inline.established(&jid, Some(Err(condition)), wire),
+        }
     }
 }
 
@@ -117,18 +143,32 @@ impl AwaitResumption {
         let previd = resume.previd.clone();
         wire.emit(Event::Resume(resume));
         let authenticated = bind.into_authenticated();
-        State::Resumption(AwaitResumption { authenticated, previd })
+        State::Resumption(AwaitResumption::Asked { authenticated, previd })
+    }
+
+    pub(super) fn inline(inline: Inline, previd: String) -> AwaitResumption {
+        AwaitResumption::Inline(Box::new(inline), previd)
     }
 
     pub(super) fn resumed(self, handled: u32, wire: &mut Wire) -> Bound {
-        wire.write(|writer, _| management::write_resumed(writer, &self.previd, handled));
+        match self {
+            AwaitResumption::Asked { previd, .. } => {
+                wire.write(|writer, _| management::write_resumed(writer, &previd, handled));
+            }
+            AwaitResumption::Inline(inline, previd) => inline.resumed(&previd, handled, wire),
+        }
         Bound::new(Some(handled))
     }
 
     /// The client may bind a resource instead (section 5).
-    pub(super) fn refused(self, condition: stanza::Condition, handled: Option<u32>, wire: &mut Wire) -> ExpectBind {
-        refuse(wire, condition, handled);
-        ExpectBind::again(self.authenticated)
+    pub(super) fn refused(self, condition: stanza::Condition, handled: Option<u32>, wire: &mut Wire) -> State {
+        match self {
+            AwaitResumption::Asked { authenticated, .. } => {
+                refuse(wire, condition, handled);
+                State::Bind(ExpectBind::again(authenticated))
+            }
+            AwaitResumption::Inline(inline, _) => State::Inline(Box::new(inline.not_resumed(condition, handled))),
+        }
     }
 }
 

@@ -211,7 +211,7 @@ impl Receiving {
     /// Answers [`Event::Bind`] with the JID that was bound. Frames follow.
     pub fn bound(&mut self, jid: &FullJid) {
         self.step(|state, wire| match state {
-            State::Resource(state) => Ok(State::Established(state.bound(jid, wire))),
+            State::Resource(state) => Ok(state.bound(jid, wire)),
             state => Ok(state),
         });
     }
@@ -237,7 +237,7 @@ impl Receiving {
     /// a stream that is remembered, but gone.
     pub fn resume_refused(&mut self, condition: stanza::Condition, handled: Option<u32>) {
         self.step(|state, wire| match state {
-            State::Resumption(state) => Ok(State::Bind(state.refused(condition, handled, wire))),
+            State::Resumption(state) => Ok(state.refused(condition, handled, wire)),
             state => Ok(state),
         });
     }
@@ -246,7 +246,7 @@ impl Receiving {
     /// counted by the peer.
     pub fn enabled(&mut self, resumption: Option<&Resumption>) {
         self.step(|state, wire| match state {
-            State::Management(state) => Ok(State::Established(state.enabled(resumption, wire))),
+            State::Management(state) => Ok(state.enabled(resumption, wire)),
             state => Ok(state),
         });
     }
@@ -254,7 +254,7 @@ impl Receiving {
     /// Answers [`Event::Enable`]: not now.
     pub fn enable_refused(&mut self, condition: stanza::Condition) {
         self.step(|state, wire| match state {
-            State::Management(state) => Ok(State::Established(state.refused(condition, wire))),
+            State::Management(state) => Ok(state.refused(condition, wire)),
             state => Ok(state),
         });
     }

@@ -1,10 +1,13 @@
-//! The Extensible SASL Profile (XEP-0388), and what is asked for along with it: a resource (XEP-0386, Bind 2).
+//! The Extensible SASL Profile (XEP-0388), and what is asked for along with it: a resource (XEP-0386, Bind 2) with stream
+//! management (XEP-0198) and client state (XEP-0352), or the session of a stream that was lost.
 
 use super::authentication::Profile;
 use super::binding::{AwaitResource, ExpectBind};
+use super::managing::{AwaitManagement, AwaitResumption, Bound};
 use super::wire::Wire;
 use super::{Next, State};
-use crate::stanza::ns;
+use crate::stanza::{Condition, ns};
+use crate::stream::management::{self, Enable, Resume, Resumption};
 use crate::stream::sasl::{self, Authenticated};
 use crate::stream::{Event, Failure, features, random};
 use crate::xml::{Element, Frame, Writer};
@@ -19,6 +22,8 @@ const CLIENT_BYTES: usize = 36;
 pub(super) struct Request {
     /// The id of the client's installation (XEP-0388 section 2.2).
     client: Option<String>,
+    /// `Some(None)`: what was sent cannot be understood.
+    resume: Option<Option<Resume>>,
     bind: Option<Bind>,
 }
 
@@ -26,6 +31,16 @@ pub(super) struct Request {
 struct Bind {
     /// What the client calls itself; the resource begins with it.
     tag: Option<String>,
+    features: Features,
+}
+
+/// What a resource is to have from its first moment.
+#[derive(Debug, Default)]
+struct Features {
+    /// `Some(None)`: what was sent cannot be understood.
+    enable: Option<Option<Enable>>,
+    /// Whether anybody looks at the client.
+    active: Option<bool>,
 }
 
 /// The opening of an exchange: the mechanism named, the first message, and how the exchange goes on.
@@ -34,6 +49,7 @@ pub(super) fn read(frame: &Frame) -> (Option<String>, Result<Option<Vec<u8>>, Fa
     let message = element.get_child("initial-response", ns::SASL2).map(message);
     let request = Request {
         client: element.get_child("user-agent", ns::SASL2).and_then(client),
+        resume: element.get_child("resume", ns::SM).map(Resume::parse),
         bind: element.get_child("bind", ns::BIND2).map(Bind::read),
     };
     let mechanism = element.attr("mechanism").map(str::to_owned);
@@ -58,8 +74,13 @@ fn client(user_agent: &Element) -> Option<String> {
 impl Bind {
     fn read(bind: &Element) -> Bind {
         let tag = bind.get_child("tag", ns::BIND2).map(Element::text);
+        let state = |name: &str, active: bool| bind.has_child(name, ns::CSI).then_some(active);
         Bind {
             tag: tag.filter(|tag| !tag.is_empty()),
+            features: Features {
+                enable: bind.get_child("enable", ns::SM).map(Enable::parse),
+                active: state("inactive", false).or_else(|| state("active", true)),
+            },
         }
     }
 }
@@ -67,15 +88,39 @@ impl Bind {
 /// Authenticated; what was asked for along with it comes before the success (XEP-0386 section "Performing the bind").
 #[derive(Debug)]
 pub(super) struct Inline {
-    pub(super) authenticated: Authenticated,
+    authenticated: Authenticated,
     /// The mechanism's last message.
-    pub(super) message: Option<String>,
-    pub(super) request: Box<Request>,
+    message: Option<String>,
+    request: Box<Request>,
+    /// What the resource is to have.
+    features: Features,
+    /// Why there was nothing to resume.
+    failed: Option<(Condition, Option<u32>)>,
 }
 
 impl Inline {
-    /// Asks for what is to be done next, or ends in the success.
+    pub(super) fn new(authenticated: Authenticated, message: Option<String>, request: Box<Request>) -> Inline {
+        Inline {
+            authenticated,
+            message,
+            request,
+            features: Features::default(),
+            failed: None,
+        }
+    }
+
+    /// Asks for what is to be done next, or ends in the success. A session that was resumed has its resource: what was
+    /// asked for a new one is then ignored.
     pub(super) fn next(mut self, wire: &mut Wire) -> Next {
+        match self.request.resume.take() {
+            Some(Some(resume)) => {
+                let previd = resume.previd.clone();
+                wire.emit(Event::Resume(resume));
+                return Ok(State::Resumption(AwaitResumption::inline(self, previd)));
+            }
+            Some(None) => self.failed = Some((Condition::BadRequest, None)),
+            None => {}
+        }
         let Some(bind) = self.request.bind.take() else {
             return Ok(State::Bind(self.unbound(wire)));
         };
@@ -83,26 +128,82 @@ impl Inline {
             Some(tag) => Some([&tag, "/", &random::token()?].concat()),
             None => None,
         };
+        self.features = bind.features;
         let client = self.request.client.take();
         wire.emit(Event::Bind { resource, client });
         Ok(State::Resource(AwaitResource::inline(self)))
     }
 
-    /// The success without a resource. Resource binding, as RFC 6120 has it, is next: no restart of the stream comes
-    /// between.
-    pub(super) fn unbound(self, wire: &mut Wire) -> ExpectBind {
-        wire.write(|writer, _| self.success(writer, self.authenticated.account().as_str(), |_| ()));
-        ExpectBind::open(self.authenticated, wire)
-    }
-
-    /// The success with a resource, and the features of a bound stream.
-    pub(super) fn bound(self, jid: &str, wire: &mut Wire) {
+    /// The lost stream goes on: the success, and the features of a bound stream.
+    pub(super) fn resumed(self, previd: &str, handled: u32, wire: &mut Wire) {
         wire.write(|writer, options| {
-            self.success(writer, jid, |writer| {
-                writer.open("bound").attr("xmlns", ns::BIND2).close();
+            self.success(writer, self.authenticated.account().as_str(), |writer| {
+                management::write_resumed(writer, previd, handled);
             });
             features::bound(writer, options);
         });
+    }
+
+    /// Nothing to resume: a resource is next, if one was asked for.
+    pub(super) fn not_resumed(mut self, condition: Condition, handled: Option<u32>) -> Inline {
+        self.failed = Some((condition, handled));
+        self
+    }
+
+    /// The success without a resource. Resource binding, as RFC 6120 has it, is next: no restart of the stream comes
+    /// between.
+    pub(super) fn unbound(self, wire: &mut Wire) -> ExpectBind {
+        wire.write(|writer, _| {
+            self.success(writer, self.authenticated.account().as_str(), |writer| {
+                self.write_failed(writer);
+            });
+        });
+        ExpectBind::open(self.authenticated, wire)
+    }
+
+    /// A resource is bound: stream management first, if it was asked for, since the success tells of it.
+    pub(super) fn bound(mut self, jid: &str, wire: &mut Wire) -> State {
+        match self.features.enable.take() {
+            Some(Some(enable)) => {
+                wire.emit(Event::Enable(enable));
+                State::Management(AwaitManagement::inline(self, jid))
+            }
+            Some(None) => self.established(jid, Some(Err(Condition::BadRequest)), wire),
+            None => self.established(jid, None, wire),
+        }
+    }
+
+    /// The success with a resource, and the features of a bound stream.
+    pub(super) fn established(
+        self,
+        jid: &str,
+        management: Option<Result<Option<&Resumption>, Condition>>,
+        wire: &mut Wire,
+    ) -> State {
+        let handled = matches!(management, Some(Ok(_))).then_some(0);
+        wire.write(|writer, options| {
+            self.success(writer, jid, |writer| {
+                self.write_failed(writer);
+                writer.open("bound").attr("xmlns", ns::BIND2);
+                match management {
+                    Some(Ok(resumption)) => management::write_enabled(writer, resumption),
+                    Some(Err(condition)) => management::write_failed(writer, condition, None),
+                    None => {}
+                }
+                writer.close();
+            });
+            features::bound(writer, options);
+        });
+        if let Some(active) = self.features.active {
+            wire.emit(Event::ClientState { active });
+        }
+        State::Established(Bound::new(handled))
+    }
+
+    fn write_failed(&self, writer: &mut Writer) {
+        if let Some((condition, handled)) = self.failed {
+            management::write_failed(writer, condition, handled);
+        }
     }
 
     fn success(&self, writer: &mut Writer, authorization: &str, results: impl FnOnce(&mut Writer)) {

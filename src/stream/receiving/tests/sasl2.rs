@@ -286,6 +286,103 @@ fn it_offers_what_the_connection_can_do() {
     let mut bench = Bench::with(options, Transport::Encrypted(ChannelBindings::default()));
     assert!(bench.say(HEADER).contains(
         "<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism>\
-         <inline><bind xmlns='urn:xmpp:bind:0'/></inline></authentication>"
+         <inline><bind xmlns='urn:xmpp:bind:0'>"
     ));
+}
+
+#[test]
+fn stream_management_is_enabled_with_the_resource_and_counts_from_there() {
+    let mut bench = Bench::encrypted();
+    let bind = "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/>\
+                <inactive xmlns='urn:xmpp:csi:0'/></bind>";
+    bench.say(&authenticate("PLAIN", "\0juliet\0secret", bind));
+    right(&mut bench);
+    let jid = FullJid::new("juliet@mon.example/desk").expect("a JID");
+    assert_eq!(
+        bench.answer(|stream| stream.bound(&jid)),
+        "",
+        "the success tells of both"
+    );
+    let resumption = crate::stream::Resumption {
+        id: "some-id".to_owned(),
+        max: std::time::Duration::from_secs(300),
+    };
+    let output = bench.answer(|stream| stream.enabled(Some(&resumption)));
+    assert!(
+        output.contains(
+            "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='some-id' resume='true' max='300'/></bound>\
+             </success><stream:features>"
+        ),
+        "{output}"
+    );
+    assert_eq!(bench.stream.handled(), Some(0));
+    bench.say("<presence/>");
+    assert_eq!(bench.stream.handled(), Some(1));
+    let events = bench.events().split_off(2).join(", ");
+    assert!(events.contains("Enable") && events.contains("ClientState"), "{events}");
+}
+
+#[test]
+fn stream_management_that_is_refused_or_ill_asked_for_leaves_the_resource() {
+    let jid = FullJid::new("juliet@mon.example/desk").expect("a JID");
+    for (attributes, refuse) in [("", true), (" max='x'", false)] {
+        let mut bench = Bench::encrypted();
+        let bind = format!("<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3'{attributes}/></bind>");
+        bench.say(&authenticate("PLAIN", "\0juliet\0secret", &bind));
+        right(&mut bench);
+        let mut output = bench.answer(|stream| stream.bound(&jid));
+        if refuse {
+            output = bench.answer(|stream| stream.enable_refused(crate::stanza::Condition::ResourceConstraint));
+        }
+        assert!(
+            output.contains("<bound xmlns='urn:xmpp:bind:0'><failed xmlns='urn:xmpp:sm:3'>"),
+            "{output}"
+        );
+        assert_eq!(bench.stream.handled(), None);
+        bench.events.clear();
+        bench.say("<presence/>");
+        assert_eq!(bench.events(), ["Frame presence"]);
+    }
+}
+
+#[test]
+fn a_lost_stream_is_resumed_before_the_success_and_binds_nothing() {
+    let mut bench = Bench::encrypted();
+    let resume = "<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='7'/>";
+    bench.say(&authenticate("PLAIN", "\0juliet\0secret", &[resume, BIND2].concat()));
+    assert_eq!(right(&mut bench), "");
+    let output = bench.answer(|stream| stream.resumed(5));
+    assert!(
+        output.contains(
+            "<authorization-identifier>juliet@mon.example</authorization-identifier>\
+             <resumed xmlns='urn:xmpp:sm:3' previd='some-id' h='5'/></success><stream:features>"
+        ),
+        "{output}"
+    );
+    assert_eq!(bench.stream.handled(), Some(5));
+    bench.say("<presence/>");
+    let events = bench.events();
+    assert!(!events.iter().any(|event| event.starts_with("Bind")), "{events:?}");
+    assert_eq!(events.last().map(String::as_str), Some("Frame presence"));
+}
+
+#[test]
+fn what_cannot_be_resumed_is_bound_and_the_success_says_both() {
+    let jid = FullJid::new("juliet@mon.example/desk").expect("a JID");
+    for (resume, asked) in [(" previd='some-id' h='7'", true), (" previd='some-id'", false)] {
+        let mut bench = Bench::encrypted();
+        let inline = format!("<resume xmlns='urn:xmpp:sm:3'{resume}/>{BIND2}");
+        bench.say(&authenticate("PLAIN", "\0juliet\0secret", &inline));
+        right(&mut bench);
+        if asked {
+            let condition = crate::stanza::Condition::ItemNotFound;
+            assert_eq!(bench.answer(|stream| stream.resume_refused(condition, Some(3))), "");
+        }
+        let output = bench.answer(|stream| stream.bound(&jid));
+        assert!(
+            output.contains("<failed xmlns='urn:xmpp:sm:3'") && output.contains("<bound "),
+            "{output}"
+        );
+        assert_eq!(output.contains("h='3'"), asked);
+    }
 }
