@@ -207,11 +207,10 @@ impl Frame {
 /// Whether text before and after a child that is cut would mean something else once they stand side by side: CR and LF
 /// are one line end, and `]]>` is not well-formed (XML 1.0 sections 2.11 and 2.4).
 fn joins(before: &[u8], after: &[u8]) -> bool {
-    match (before.last(), after.first()) {
-        (Some(b'\r'), Some(b'\n')) => true,
-        (Some(b']'), Some(b']' | b'>')) => true,
-        _ => false,
-    }
+    matches!(
+        (before.last(), after.first()),
+        (Some(b'\r'), Some(b'\n')) | (Some(b']'), Some(b']' | b'>'))
+    )
 }
 
 /// Says what it is and never what it carries, so that no log does.

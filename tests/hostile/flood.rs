@@ -20,7 +20,7 @@ fn local(last: u8) -> Ipv4Addr {
 fn half_way(server: &TestServer, step: usize) {
     let mut client = Client::connect(server, server.starttls());
     match step % 8 {
-        0 => return,
+        0 => {}
         1 => drop(client.open()),
         step @ (2 | 3) => {
             client.open();

@@ -131,7 +131,7 @@ pub fn configure(
     let mut config = before.clone();
     apply(service.face, &mut config, fields)?;
     let children = children_in(fields)?;
-    if before.is_collection && !config.is_collection || children.is_some() && !config.is_collection {
+    if (before.is_collection || children.is_some()) && !config.is_collection {
         return Err(invalid_options());
     }
     collection::check_parents(service, name, &before.collections, &config.collections)?;

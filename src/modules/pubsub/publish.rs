@@ -12,7 +12,6 @@ use super::{collection, owner};
 use crate::stanza::{Condition, StanzaError, ns};
 use crate::store::{Node, NodeConfig, PepItem};
 use crate::xml::{Build, Element, Frame, element};
-use bytes::Bytes;
 
 /// Bytes of an item's id.
 const ID_BYTES_MAX: usize = 1_023;
@@ -131,6 +130,6 @@ fn record(service: &Service<'_, '_>, new: &NewItem) -> Result<PepItem, StanzaErr
         id,
         publisher: publisher.to_owned(),
         stamp: service.now(),
-        payload: payload.unwrap_or_else(Bytes::new),
+        payload: payload.unwrap_or_default(),
     })
 }
