@@ -1,9 +1,11 @@
-//! Chat: the commands in words, for clients that have no forms.
+//! Chat: the commands in words, for clients that have no forms; answers to messages about alerts.
 
+use super::commands::acknowledge;
 use super::reply::{Reply, message};
 use super::{Collector, Output, Work};
 use crate::service::command::{Caller, Job};
 use crate::service::conversation::{Said, excuse};
+use crate::stanza::referring::{Reference, encryption};
 use crate::stanza::{Role, Stanza, ns};
 use crate::xml::{CLIENT, Element};
 use jid::{FullJid, Jid};
@@ -11,12 +13,18 @@ use std::time::Duration;
 
 /// Bytes of a message that is read.
 const BODY_BYTES_MAX: usize = 4 * 1024;
-/// Namespaces of end-to-end encryption, legacy and present (XEP-0384).
-const OMEMO: [&str; 2] = ["eu.siacs.conversations.axolotl", "urn:xmpp:omemo:2"];
+/// Reactions that take an alert over, whatever their skin tone.
+const ASSENT: [char; 6] = ['👍', '👌', '✅', '✔', '🆗', '🫡'];
 
 impl Collector {
-    /// Answers a chat message. Errors, group chat, headlines and messages without text are nobody's questions.
+    /// Answers a chat message. Group chat, headlines and messages without text are nobody's questions.
     pub(super) fn message(&mut self, stanza: &Stanza, from: &Jid, now: Duration) -> Vec<Output> {
+        if stanza.type_attr().as_deref() == Some("error") {
+            if let Some(id) = stanza.id() {
+                self.notices.bounce(&id, &from.to_bare(), now);
+            }
+            return Vec::new();
+        }
         if !matches!(stanza.type_attr().as_deref(), None | Some("chat" | "normal")) {
             return Vec::new();
         }
@@ -30,8 +38,14 @@ impl Collector {
             to: from,
             thread: child("thread").filter(|thread| !thread.is_empty()),
         };
-        if tree.children().any(|child| OMEMO.contains(&child.ns().as_str())) {
-            return talk.say("I cannot read encrypted messages. Please switch encryption off for this chat.");
+        if let Some(name) = encryption(&tree) {
+            return talk.say(&format!(
+                "I cannot read encrypted messages ({name}). Please switch encryption off for this chat."
+            ));
+        }
+        let caller = Caller { jid, role };
+        if let Some(outputs) = self.answer_to_alert(&caller, &tree, &talk, now) {
+            return outputs;
         }
         let Some(body) = child("body").filter(|body| !body.trim().is_empty()) else {
             return Vec::new();
@@ -42,52 +56,106 @@ impl Collector {
         if body.len() > BODY_BYTES_MAX {
             return talk.say("That is too long for me.");
         }
-        self.converse(&Caller { jid, role }, body.trim(), &talk, now)
+        self.converse(&caller, body.trim(), &talk, now)
+    }
+
+    /// A reply (XEP-0461) or a reaction (XEP-0444) to a message about alerts means these alerts, even when it comes late.
+    fn answer_to_alert(
+        &mut self,
+        caller: &Caller,
+        tree: &Element,
+        talk: &Talk<'_>,
+        now: Duration,
+    ) -> Option<Vec<Output>> {
+        let (id, said) = match Reference::of(tree)? {
+            Reference::Reaction(id, reactions) => {
+                let assents = |reaction: &String| reaction.starts_with(ASSENT);
+                (id, reactions.iter().any(assents).then(String::new)?)
+            }
+            Reference::Reply(id, said) => (id, said),
+        };
+        let is_late = tree.get_child("delay", ns::DELAY).is_some();
+        let alerts = self.notices.answered(&id, &caller.jid.to_bare())?;
+        let word = said.split_whitespace().next().unwrap_or_default();
+        let meant = self.commands.meant(&said, caller.role);
+        match meant.as_ref().map(|(command, _)| command.node()) {
+            Some("mute") if alerts.len() == 1 && !is_late => {
+                let rest = said.get(word.len()..).unwrap_or_default();
+                let command = format!("mute {}{rest}", alerts[0]);
+                Some(self.converse(caller, &command, talk, now))
+            }
+            Some(node) if node != "ack" && is_late => None,
+            Some(node) if node != "ack" => Some(self.converse(caller, &said, talk, now)),
+            meant => {
+                let note = if meant.is_some() {
+                    said.get(word.len()..).unwrap_or_default()
+                } else {
+                    &said
+                };
+                Some(self.acknowledge(caller, &alerts, note.trim(), talk, now))
+            }
+        }
+    }
+
+    /// The message corrects itself; only who is refused is answered.
+    fn acknowledge(
+        &mut self,
+        caller: &Caller,
+        alerts: &[u64],
+        note: &str,
+        talk: &Talk<'_>,
+        now: Duration,
+    ) -> Vec<Output> {
+        if caller.role < Role::Operator {
+            return talk.say("This needs the role operator.");
+        }
+        let reading = self.reading();
+        let outcome = acknowledge(
+            &mut self.board.lock(),
+            alerts,
+            &caller.jid.to_bare(),
+            note,
+            now,
+            &reading,
+        );
+        match outcome.refused.is_empty() || !outcome.done.is_empty() {
+            true => Vec::new(),
+            false => talk.say(&outcome.refused.join("\n")),
+        }
     }
 
     fn converse(&mut self, caller: &Caller, body: &str, talk: &Talk<'_>, now: Duration) -> Vec<Output> {
-        let word = body.split_whitespace().next().unwrap_or_default().to_lowercase();
-        if !self.commands.is_asked(caller, now) {
-            match word.as_str() {
-                "help" | "?" => return talk.say(&self.help(caller.role)),
-                "status" => return talk.say(&self.state().1),
-                _ => {}
-            }
-        }
+        let meant = self
+            .commands
+            .meant(body, caller.role)
+            .map(|(command, _)| command.node().to_owned());
         match self.commands.say(caller, body, now) {
             Ok(Some(Said::Question(text) | Said::Refused(text))) => talk.say(&text),
-            Ok(Some(Said::Done(report))) => talk.say(&report.to_text()),
-            Ok(Some(Said::Later(job))) => vec![talk.later(job)],
-            Ok(None) => talk.say(&self.puzzled(&word, caller.role)),
+            Ok(Some(Said::Done(report))) => {
+                let outputs = talk.say(&report.to_text());
+                self.log_command(caller, meant.as_deref(), now);
+                outputs
+            }
+            Ok(Some(Said::Later(job))) => {
+                self.log_command(caller, meant.as_deref(), now);
+                vec![talk.later(job)]
+            }
+            Ok(None) => talk.say(&self.puzzled(body, caller.role)),
             Err(refusal) => {
                 let mut outputs = talk.say(&excuse(&refusal));
-                let node = self.commands.by_word(&word).map(|command| command.node().to_owned());
-                outputs.extend(node.and_then(|node| self.audit_refusal(caller, &node, &refusal, now)));
+                outputs.extend(meant.and_then(|node| self.audit_refusal(caller, &node, &refusal, now)));
                 outputs
             }
         }
     }
 
-    fn help(&self, role: Role) -> String {
-        let own = [("help", "this list"), ("status", "how the host is")];
-        let mut lines = vec![format!("I speak for {}. Say:", self.options.host)];
-        lines.extend(own.iter().map(|(word, help)| format!("  {word} - {help}")));
-        lines.extend(self.commands.allowed(role).map(|command| {
-            let words = [command.word(), command.usage()].join(" ");
-            format!("  {} - {}", words.trim_end(), command.help())
-        }));
-        lines.join("\n")
-    }
-
     /// The nearest word there is, if one is near.
-    fn puzzled(&self, word: &str, role: Role) -> String {
+    fn puzzled(&self, body: &str, role: Role) -> String {
+        let word = body.split_whitespace().next().unwrap_or_default().to_lowercase();
         let words = self.commands.allowed(role).map(|command| command.word());
-        let nearest = words
-            .chain(["help", "status"])
-            .map(|known| (distance(word, known), known))
-            .min();
+        let nearest = words.map(|known| (distance(&word, known), known)).min();
         match nearest {
-            Some((distance, known)) if distance <= 2 && distance < known.len() => {
+            Some((distance, known)) if distance <= 2 && distance * 2 < known.len() => {
                 format!("I do not know '{word}'. Did you mean '{known}'?")
             }
             _ => "I do not understand that. Say 'help'.".to_owned(),
@@ -116,7 +184,7 @@ impl Talk<'_> {
 
 /// Letters to insert, remove, replace or swap with their neighbour, to make one word of another; words longer than any
 /// of ours are far away.
-fn distance(a: &str, b: &str) -> usize {
+pub(super) fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(32).collect(), b.chars().collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
     for (i, row) in rows.iter_mut().enumerate() {

@@ -1,40 +1,25 @@
 //! Events, never polling: what happened goes out by PEP (XEP-0163), and by chat to those who are to be told.
 
-use super::reply::message;
 use super::{Collector, Output};
-use crate::monitor::{Alert, Change, Event, Memory};
+use crate::monitor::{Alert, Change, Event, Topic};
 use crate::stanza::{Stanza, ns};
 use crate::xml::{Build, CLIENT, Element, element};
 use chrono::{DateTime, SecondsFormat, Utc};
-use jid::Jid;
 use minidom::element::ElementBuilder;
 
 /// The node of our events.
 const NODE: &str = ns::CODEBITS;
-/// The keys of what outlives the process.
+/// The key of what outlives the process.
 const BOOT_ID: &str = "boot-id";
-const LAST_ALERT: &str = "last-alert";
-
-/// The number of the last alert of an earlier run.
-pub(super) fn last_alert(memory: &dyn Memory) -> u64 {
-    memory
-        .load(LAST_ALERT)
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0)
-}
 
 impl Collector {
-    /// Tells what has become of alerts.
+    /// Publishes what has become of alerts.
     pub(super) fn announce(&mut self, changes: &[Change]) -> Vec<Output> {
-        if changes.iter().any(|change| change.event == Event::Raised) {
-            self.memory.save(LAST_ALERT, &self.alerts.last_id().to_string());
-        }
         let mut outputs = Vec::new();
         for change in changes {
             let payload = payload(change, &self.options.host);
             outputs.push(self.publish(payload.clone()));
             outputs.push(self.publish_event(payload));
-            outputs.extend(self.tell(&sentence(change, &self.options.host)));
         }
         outputs
     }
@@ -58,7 +43,11 @@ impl Collector {
         let mut outputs = vec![self.publish(rebooted.clone())];
         self.reboot_told = Some(self.publication_id());
         outputs.push(self.publish_event(rebooted));
-        outputs.extend(self.tell(&format!("{host} has rebooted.")));
+        outputs.extend(self.tell_all(&format!("{host} has rebooted.")));
+        let mut state = self.board.lock();
+        let wall = state.wall(state.sampled);
+        state.desk.note(wall, Topic::Host, "", "rebooted");
+        drop(state);
         outputs
     }
 
@@ -89,15 +78,6 @@ impl Collector {
             .append(pubsub);
         Output::Send(iq.build())
     }
-
-    /// A chat message to every account that is to be told.
-    fn tell(&self, text: &str) -> Vec<Output> {
-        let accounts = self.directory.accounts(&self.options.chat_alerts);
-        let watchers = accounts.into_iter().filter(|account| self.watcher(account).is_some());
-        watchers
-            .map(|account| Output::Send(message(&Jid::from(account), None, text)))
-            .collect()
-    }
 }
 
 fn event(name: &str, host: &str) -> ElementBuilder {
@@ -108,8 +88,12 @@ fn payload(change: &Change, host: &str) -> Element {
     let alert = &change.alert;
     let name = match change.event {
         Event::Raised | Event::Changed(_) => "limit-exceeded",
+        Event::Acknowledged => "alert-acknowledged",
         Event::Cleared => "limit-cleared",
     };
+    let by = alert
+        .acknowledgement()
+        .map(|acknowledgement| acknowledgement.by.clone());
     event(name, host)
         .with("id", alert.id.to_string())
         .with("rule", &alert.rule)
@@ -118,6 +102,7 @@ fn payload(change: &Change, host: &str) -> Element {
         .with("threshold", short(alert.threshold))
         .with("severity", alert.severity.as_str())
         .with("since", stamp(alert))
+        .with_some("by", by)
         .append(alert.text.as_str())
         .build()
 }
@@ -130,21 +115,4 @@ fn short(value: f64) -> String {
 /// XEP-0082.
 fn stamp(alert: &Alert) -> String {
     DateTime::<Utc>::from(alert.since).to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-fn sentence(change: &Change, host: &str) -> String {
-    let alert = &change.alert;
-    let (id, text) = (alert.id, &alert.text);
-    match change.event {
-        Event::Raised => format!(
-            "{} on {host}: {text} (alert {id})",
-            alert.severity.as_str().to_uppercase()
-        ),
-        Event::Changed(from) => format!(
-            "{} on {host}, was {}: {text} (alert {id})",
-            alert.severity.as_str().to_uppercase(),
-            from.as_str()
-        ),
-        Event::Cleared => format!("OK on {host}: over is {text} (alert {id})"),
-    }
 }

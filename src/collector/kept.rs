@@ -2,38 +2,46 @@
 
 use super::audit::{Event, Line};
 use super::board::Ordered;
+use super::notices::Notices;
 use super::reply::Reply;
-use super::{Collector, Output, Work};
-use crate::monitor::Alerts;
+use super::{Collector, Output, Work, locked};
+use crate::monitor::Desk;
 use crate::service::report::{NoteKind, Report};
 use jid::Jid;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// The alerts that hold and the reboot under way; only the same clock makes sense of it.
+/// The desk, the messages and the reboot under way; only the same clock makes sense of it.
 pub struct Kept {
-    alerts: Alerts,
+    desk: Desk,
+    notices: Notices,
+    wall: SystemTime,
     reboot: Option<Ordered>,
     rebooted: Option<Duration>,
 }
 
 impl Collector {
-    /// Ends it, and keeps what the next one goes on with.
+    /// Ends it, and keeps what the next one goes on with; the minute of history under way is written.
     pub fn into_kept(self) -> Kept {
-        let state = self.board.lock();
+        locked(&self.board.history()).flush();
+        let mut state = self.board.lock();
+        let nothing = Desk::new(self.memory.clone(), Vec::new(), &self.options.limits);
         Kept {
-            reboot: state.reboot.clone(),
+            wall: state.wall(state.sampled),
+            desk: std::mem::replace(&mut state.desk, nothing),
+            notices: self.notices,
+            reboot: state.reboot.take(),
             rebooted: state.rebooted,
-            alerts: self.alerts,
         }
     }
 
     /// Goes on where another has stopped, before the first sample. A reboot for which there is no command any more is
-    /// called off; an alert whose rule has changed or gone is over.
+    /// called off; an alert whose rule has gone is over.
     pub fn resume(&mut self, kept: Kept) -> Vec<Output> {
-        let over = self.alerts.resume(kept.alerts);
+        self.notices = kept.notices;
+        self.restored = true;
         let dropped = {
             let mut state = self.board.lock();
-            state.alerts = self.alerts.active().into_iter().cloned().collect();
+            state.desk.resume(kept.desk, kept.wall);
             match (&self.options.reboot, kept.reboot) {
                 (None, Some(ordered)) => Some(ordered),
                 (_, reboot) => {
@@ -43,9 +51,7 @@ impl Collector {
                 }
             }
         };
-        let mut outputs = self.announce(&over);
-        outputs.extend(dropped.map(|ordered| self.call_off(ordered)));
-        outputs
+        dropped.map(|ordered| self.call_off(ordered)).into_iter().collect()
     }
 
     fn call_off(&self, ordered: Ordered) -> Output {

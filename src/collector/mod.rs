@@ -13,6 +13,8 @@ mod discovery;
 mod events;
 mod hosting;
 mod kept;
+mod notice;
+mod notices;
 mod options;
 mod output;
 mod pace;
@@ -21,17 +23,20 @@ mod queries;
 mod reply;
 mod run;
 mod stats;
+mod telling;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub use audit::{Audit, Event, Line};
 pub use kept::Kept;
 pub use options::{Directory, HostCommands, Options, Parameter, RebootOptions, ShellCommand};
 pub use output::{Finished, Output, Ticket, Work};
 pub use run::{Bounds, Captured, Outcome, run as run_program};
+pub use times::Zone;
 
 use crate::monitor::checks::Book;
-use crate::monitor::{Alerts, Memory, Processes, Rule, Snapshot};
+use crate::monitor::{Desk, History, Memory, Processes, Rule, Snapshot, Topic, with_forecasts};
 use crate::service::command::{Caller, Command};
 use crate::service::session::{self, Commands};
 use crate::stanza::{
@@ -40,10 +45,12 @@ use crate::stanza::{
 use crate::xml::{Build, CLIENT, Element, Frame, element};
 use board::Board;
 use jid::{BareJid, FullJid, Jid};
+use notices::Notices;
 use presence::Face;
 use reply::Reply;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use telling::Culprits;
 
 /// Refused attempts of all accounts that are audited in a minute; a flood of them must not become a flood of writes.
 const REFUSALS_MAX: u32 = 60;
@@ -77,7 +84,11 @@ pub struct Collector {
     boot_id: Option<String>,
     account_features: Vec<String>,
     board: Arc<Board>,
-    alerts: Alerts,
+    processes: Arc<tokio::sync::Mutex<Processes>>,
+    notices: Notices,
+    culprits: Culprits,
+    /// Whether the alerts of an earlier process have been taken up.
+    restored: bool,
     commands: Commands,
     audit: Audit,
     face: Face,
@@ -110,12 +121,19 @@ type Answer = Result<Option<Element>, StanzaError>;
 impl Collector {
     /// A collector that is not online yet.
     pub fn new(options: Options, jid: FullJid, rules: Vec<Rule>, host: Host) -> Collector {
-        let board = Arc::new(Board::default());
+        let limits = &options.limits;
+        let history = History::new(host.memory.clone(), limits.history_statistics_max);
+        let desk = Desk::new(host.memory.clone(), rules, limits);
+        let board = Arc::new(Board::new(desk, history));
         let audit = Audit::new(options.audit.clone());
-        let mut list = commands::all(&options, &board, &audit, &host);
+        let mut list = commands::all(&options, jid.domain().as_str(), &board, &audit, &host);
         list.extend(host.commands);
+        list.insert(0, Arc::new(commands::Help::new(&options.host, &list)));
         Collector {
-            alerts: Alerts::new(rules, events::last_alert(host.memory.as_ref())),
+            processes: host.processes,
+            notices: Notices::new(host.memory.clone(), options.notices_max),
+            culprits: Culprits::default(),
+            restored: false,
             commands: Commands::new(list, options.command_sessions),
             options,
             jid,
@@ -149,14 +167,25 @@ impl Collector {
 
     /// A snapshot was taken.
     pub fn sampled(&mut self, snapshot: Arc<Snapshot>, now: Duration) -> Vec<Output> {
-        let changes = self.alerts.evaluate(&snapshot, now);
+        let snapshot = {
+            let history = self.board.history();
+            let mut history = locked(&history);
+            history.record(&snapshot);
+            with_forecasts(snapshot, history.forecasts())
+        };
         {
             let mut state = self.board.lock();
-            state.snapshot = Some(snapshot);
-            state.alerts = self.alerts.active().into_iter().cloned().collect();
+            state.snapshot = Some(snapshot.clone());
+            state.sampled = now;
+            if !std::mem::replace(&mut self.restored, true) {
+                state.desk.restore(snapshot.taken);
+            }
+            state.desk.evaluate(&snapshot, now);
         }
-        let mut outputs: Vec<Output> = self.refresh(!changes.is_empty(), now).into_iter().collect();
-        outputs.extend(self.announce(&changes));
+        // Whatever went out before this sample is with the server by now.
+        self.notices.settle();
+        let mut outputs: Vec<Output> = self.refresh(now).into_iter().collect();
+        outputs.extend(self.tell(now));
         // The nodes are made when it goes online.
         if self.statistics_told.is_some() {
             outputs.extend(self.publish_statistics(now));
@@ -191,6 +220,9 @@ impl Collector {
 
     /// Some work is done.
     pub fn finished(&mut self, finished: Finished) -> Vec<Output> {
+        if let Reply::Culprits(found) = &finished.reply {
+            return self.found(found);
+        }
         let stanza = finished.reply.stanza(finished.result);
         stanza.map(Output::Send).into_iter().collect()
     }
@@ -217,6 +249,8 @@ impl Collector {
         if std::mem::take(&mut self.board.lock().reset) {
             outputs.push(Output::ResetStatistics);
         }
+        outputs.extend(self.tell(now));
+        outputs.extend(self.refresh(now));
         outputs
     }
 
@@ -326,18 +360,35 @@ impl Collector {
             return vec![asked.reply(Err(Condition::Forbidden.into()))];
         };
         let caller = Caller { jid, role: asked.role };
+        let node = asked.payload.attr("node");
         match self.commands.handle(&caller, asked.payload, now) {
-            Ok(session::Reply::Now(payload)) => vec![asked.reply(Ok(Some(payload)))],
+            Ok(session::Reply::Now(payload)) => {
+                if payload.attr("status") == Some("completed") {
+                    self.log_command(&caller, node, now);
+                }
+                vec![asked.reply(Ok(Some(payload)))]
+            }
             Ok(session::Reply::Later(job, pending)) => {
+                self.log_command(&caller, node, now);
                 let stanza = Box::new(asked.stanza.clone());
                 let reply = Reply::Command(stanza, asked.from.clone(), pending);
                 vec![Output::Run(Work { job, reply })]
             }
             Err(refusal) => {
-                let node = asked.payload.attr("node").unwrap_or_default();
-                let audit = self.audit_refusal(&caller, node, &refusal, now);
+                let audit = self.audit_refusal(&caller, node.unwrap_or_default(), &refusal, now);
                 std::iter::once(asked.reply(Err(refusal))).chain(audit).collect()
             }
+        }
+    }
+
+    /// What does something to the host is an event; what only shows is none, what changes alerts or rules is one already.
+    fn log_command(&mut self, caller: &Caller, node: Option<&str>, now: Duration) {
+        let command = node.and_then(|node| self.commands.get(node));
+        if let Some(command) = command.filter(|command| command.is_audited() || command.node() == "stats-reset") {
+            let mut state = self.board.lock();
+            let wall = state.wall(now);
+            let who = caller.jid.to_bare();
+            state.desk.note(wall, Topic::Command, who.as_str(), command.node());
         }
     }
 
@@ -385,4 +436,9 @@ fn error(stanza: &Stanza, to: &Jid, error: &StanzaError) -> Output {
 /// `item-not-found` for a node that is not there (XEP-0030 section 7).
 fn no_such_node() -> StanzaError {
     StanzaError::new(Condition::ItemNotFound, "There is no such node.").with_type(ErrorType::Cancel)
+}
+
+/// Locks a mutex whose every critical section leaves its value whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,7 @@
 //! The collector's settings.
 
+use super::times::Zone;
+use crate::monitor;
 use crate::service::session;
 use crate::stanza::Role;
 use jid::BareJid;
@@ -37,6 +39,12 @@ pub struct Options {
     pub command_sessions: session::Limits,
     /// Where the audit log is written.
     pub audit: PathBuf,
+    /// Bounds on alerts, mutes, rules, events and history.
+    pub limits: monitor::Limits,
+    /// Messages about alerts that are remembered.
+    pub notices_max: usize,
+    /// The time zone in which times are told and understood.
+    pub zone: Zone,
 }
 
 impl Options {
@@ -58,6 +66,9 @@ impl Options {
             commands_per_minute_max: 10,
             command_sessions: session::Limits::default(),
             audit: audit.into(),
+            limits: monitor::Limits::DEFAULT,
+            notices_max: 100,
+            zone: Zone::Local,
         }
     }
 }

@@ -40,6 +40,15 @@ impl Work {
 }
 
 impl Ticket {
+    /// Where the processes go that the job looks for, if it does.
+    #[cfg(test)]
+    pub(super) fn waits_for_processes(&self) -> Option<super::telling::Found> {
+        match &self.0 {
+            Reply::Culprits(found) => Some(found.clone()),
+            _ => None,
+        }
+    }
+
     /// The job has ended; a job that was lost ends with `internal-server-error`.
     pub fn finish(self, result: Result<Report, StanzaError>) -> Finished {
         Finished { reply: self.0, result }

@@ -1,5 +1,6 @@
 //! Whom an answer goes to, and how.
 
+use super::telling::Found;
 use crate::service::conversation::excuse;
 use crate::service::report::Report;
 use crate::service::session::Pending;
@@ -14,6 +15,8 @@ pub(super) enum Reply {
     Command(Box<Stanza>, Jid, Pending),
     /// Somebody who spoke, in a thread.
     Chat(Jid, Option<String>),
+    /// The messages that wait for the names of processes.
+    Culprits(Found),
     /// Nobody.
     None,
 }
@@ -33,9 +36,19 @@ impl Reply {
                 };
                 Some(message(to, thread.as_deref(), &text))
             }
-            Reply::None => None,
+            Reply::Culprits(_) | Reply::None => None,
         }
     }
+}
+
+/// A chat message that will be referred to.
+pub(super) fn message_with_id(to: &Jid, id: &str, text: &str) -> Element {
+    element("message", CLIENT)
+        .with("type", "chat")
+        .with("id", id)
+        .with("to", to.as_str())
+        .append(element("body", CLIENT).append(text).build())
+        .build()
 }
 
 /// A chat message.

@@ -201,6 +201,19 @@ section! {
         /// Others' alerts remembered.
         foreign_alerts: Limit<Count<0>> = Limit::count(500),
 
+        /// Alerts that hold at once; what is found beyond them is not raised.
+        alerts: Limit<Count> = Limit::count(500),
+        /// Messages about alerts that are remembered, to be answered and corrected.
+        alert_messages: Limit<Count> = Limit::count(100),
+        /// Mutes and maintenance windows.
+        mutes: Limit<Count> = Limit::count(50),
+        /// Rules changed by chat or form.
+        rules: Limit<Count<0>> = Limit::count(50),
+        /// Entries of the event log; the oldest go.
+        events: Limit<Count> = Limit::count(10_000),
+        /// Statistics with history.
+        history_statistics: Limit<Count> = Limit::count(500),
+
         /// Space that must stay free where the data is; below it nothing new is written.
         free_disk: Limit<Size> = Limit::bytes(64 << 20),
     }

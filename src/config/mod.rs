@@ -221,6 +221,7 @@ grace = "0s"
         assert_eq!(limits.xml(), xml::Limits::AUTHENTICATED);
         assert_eq!(limits.store(), crate::store::Limits::DEFAULT);
         assert_eq!(limits.roster(), crate::roster::Limits::DEFAULT);
+        assert_eq!(limits.monitor(), crate::monitor::Limits::DEFAULT);
         assert_eq!(parse(""), Settings::default());
     }
 

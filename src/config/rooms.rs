@@ -4,7 +4,7 @@ use super::limits::Limits;
 use super::settings::{Contact, Listeners, Sasl, Settings};
 use super::values::{Listen, Watchers};
 use crate::collector::{self, HostCommands, RebootOptions};
-use crate::monitor::{Rule, default_rules};
+use crate::monitor::{self, Rule, default_rules};
 use crate::net::certificates::{self, Files};
 use crate::net::{self, AdmissionLimits, Rate, Security, Times, checks, local};
 use crate::service::session;
@@ -214,6 +214,8 @@ impl Settings {
             commands_parallel_max: self.limits.command_parallel.get(),
             commands_per_minute_max: self.limits.command_per_minute.get(),
             command_sessions: self.limits.command_sessions(),
+            limits: self.limits.monitor(),
+            notices_max: self.limits.alert_messages.get(),
             ..collector::Options::new(host, self.audit_path())
         }
     }
@@ -348,6 +350,17 @@ impl Limits {
             publish_burst: self.publish_burst.get(),
             recipients_per_minute: self.recipients_per_minute.get(),
             requests_per_minute: self.subscription_requests_per_minute.get(),
+        }
+    }
+
+    /// Bounds on what the collector keeps.
+    pub fn monitor(&self) -> monitor::Limits {
+        monitor::Limits {
+            alerts_max: self.alerts.get(),
+            mutes_max: self.mutes.get(),
+            rules_max: self.rules.get(),
+            events_max: self.events.get(),
+            history_statistics_max: self.history_statistics.get(),
         }
     }
 

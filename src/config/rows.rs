@@ -4,10 +4,11 @@ use super::document::Document;
 use super::setting::{Setting, list, quoted};
 use super::units::Time;
 use crate::collector::{Parameter, ShellCommand};
+use crate::monitor::REPEAT;
 use crate::monitor::rule::{Direction, Rule};
 use crate::stanza::Role;
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -207,7 +208,15 @@ pub struct RuleRow {
     clear: f64,
     #[serde(default = "at_once", rename = "for")]
     hold: Time<0>,
+    #[serde(default = "reminder")]
+    repeat: Time<0>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
     message: String,
+}
+
+fn reminder() -> Time<0> {
+    Time(REPEAT)
 }
 
 fn at_once() -> Time<0> {
@@ -241,13 +250,17 @@ warning = 80.0
 critical = 90.0
 clear = 75.0
 for = \"1 min\"
+repeat = \"1 h\"
+labels = { team = \"storage\" }
 message = \"disk {name} {value} full\"
 ";
 
     fn body(&self) -> String {
         let level = |key: &str, level: Option<f64>| level.map_or(String::new(), |level| format!("{key} = {level:?}\n"));
+        let label = |(key, value): (&String, &String)| format!(" {} = {} ", quoted(key), quoted(value));
+        let labels: Vec<String> = self.labels.iter().map(label).collect();
         format!(
-            "name = {}\nstatistic = {}\ndirection = {}\n{}{}clear = {:?}\nfor = {}\nmessage = {}\n",
+            "name = {}\nstatistic = {}\ndirection = {}\n{}{}clear = {:?}\nfor = {}\nrepeat = {}\nlabels = {{{}}}\nmessage = {}\n",
             quoted(&self.name),
             quoted(&self.statistic),
             quoted(self.direction.as_str()),
@@ -255,6 +268,8 @@ message = \"disk {name} {value} full\"
             level("critical", self.critical),
             self.clear,
             self.hold,
+            self.repeat,
+            labels.join(", "),
             quoted(&self.message)
         )
     }
@@ -291,6 +306,8 @@ impl RuleRow {
             critical: self.critical,
             clear: self.clear,
             hold: self.hold.0,
+            repeat: self.repeat.0,
+            labels: self.labels.clone(),
             message: self.message.clone(),
         }
     }

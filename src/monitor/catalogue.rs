@@ -123,6 +123,7 @@ const SPACE: &[Definition] = &[
     gauge("inodes", "Inodes", Units::None),
     gauge("inodes-used", "Inodes used", Units::None),
     gauge("inodes-percent", "Share of inodes used", Units::Percent),
+    gauge("full-in", "Full in", Units::Seconds),
 ];
 
 const TRAFFIC: &[Definition] = &[

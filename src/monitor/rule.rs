@@ -3,10 +3,18 @@
 use super::alert::Severity;
 use super::catalogue;
 use super::{Node, Snapshot};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Bytes of a rule's name.
+const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a rule's message.
+const MESSAGE_BYTES_MAX: usize = 512;
+
 /// Which side of the threshold is bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Bad at or above.
     Above,
@@ -15,7 +23,7 @@ pub enum Direction {
 }
 
 /// A rule on a statistic. Levels are in the statistic's own units.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// A stable name: `cpu-load`.
     pub name: String,
@@ -33,6 +41,10 @@ pub struct Rule {
     pub clear: f64,
     /// How long the level must be exceeded without a break.
     pub hold: Duration,
+    /// How often somebody is reminded until the alert is acknowledged; zero: never.
+    pub repeat: Duration,
+    /// Words of the operator's own, which each alert carries: a team, a place.
+    pub labels: BTreeMap<String, String>,
     /// What the presence status and the messages say, with `{value}`, `{name}` (of the group's member) and `{detail}`
     /// (why a check fails, which units have failed) replaced, and `{NODE#VALUE}` by another statistic: `load {cpu#5-min}
     /// on {cpu#cores} cores`.
@@ -46,6 +58,18 @@ impl Rule {
     /// A sentence for the operator: an unknown statistic, no level, levels or `clear` on the wrong side of each other.
     pub fn check(&self) -> Result<(), String> {
         let (node, value) = self.target();
+        if self.name.is_empty() || self.name.len() > NAME_BYTES_MAX {
+            return Err(format!(
+                "rule '{}': its name must have 1 to {NAME_BYTES_MAX} characters",
+                self.name
+            ));
+        }
+        if self.message.len() > MESSAGE_BYTES_MAX {
+            return Err(format!(
+                "rule '{}': its message is longer than {MESSAGE_BYTES_MAX} bytes",
+                self.name
+            ));
+        }
         let known = match node.split_once('/') {
             Some((group, _)) => catalogue::group(group).and_then(|group| group.member(value)),
             None => catalogue::group(node).and_then(|group| group.statistic(value)),
@@ -86,14 +110,27 @@ impl Rule {
 
     /// The nodes of a snapshot that it watches.
     pub(super) fn nodes<'a>(&'a self, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Node> {
+        snapshot.nodes.iter().filter(|node| self.watches(&node.id))
+    }
+
+    /// Whether it watches a node.
+    pub(super) fn watches(&self, node: &str) -> bool {
         let (target, _) = self.target();
-        snapshot
-            .nodes
-            .iter()
-            .filter(move |node| match target.strip_suffix("/*") {
-                Some(group) => node.group() == Some(group),
-                None => node.id == target,
-            })
+        match target.strip_suffix("/*") {
+            Some(group) => node.split_once('/').is_some_and(|(head, _)| head == group),
+            None => node == target,
+        }
+    }
+
+    /// Whether a word names it, or what it watches: see [`Alert::is_named`](super::Alert::is_named).
+    pub(super) fn is_named(&self, word: &str) -> bool {
+        let (target, _) = self.target();
+        let group = target.split_once('/').map_or(target, |(group, _)| group);
+        let same = |text: &str| text.eq_ignore_ascii_case(word);
+        same(&self.name)
+            || same(group)
+            || self.name.split('-').any(same)
+            || self.labels.values().any(|value| same(value))
     }
 
     /// Whether a value is at a level or beyond it, on the bad side.

@@ -1,9 +1,14 @@
 //! The rules that hold when the operator writes none.
 
 use super::rule::{Direction, Rule};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Load, CPU, memory, swap, disk space and inodes.
+/// How often somebody is reminded of what nobody has acknowledged, unless a rule says otherwise.
+pub const REPEAT: Duration = Duration::from_secs(60 * 60);
+const DAY: f64 = 86_400.0;
+
+/// Load, CPU, memory, swap, disk space and inodes, and disks that fill up within days.
 pub fn default_rules() -> Vec<Rule> {
     vec![
         Rule {
@@ -46,6 +51,16 @@ pub fn default_rules() -> Vec<Rule> {
             (85.0, 95.0, 80.0),
             "disk {name} {value} of inodes used",
         ),
+        Rule {
+            direction: Direction::Below,
+            hold: Duration::from_secs(30 * 60),
+            ..above(
+                "disk-forecast",
+                "disk/*#full-in",
+                (5.0 * DAY, DAY, 7.0 * DAY),
+                "disk {name} full in about {value}",
+            )
+        },
         above("check", "check/*#state", (1.0, 2.0, 0.0), "{name}: {detail}"),
         above("foreign", "foreign/*#severity", (1.0, 2.0, 0.0), "{detail}"),
         Rule {
@@ -73,6 +88,8 @@ fn above(name: &str, statistic: &str, (warning, critical, clear): (f64, f64, f64
         critical: Some(critical),
         clear,
         hold: Duration::ZERO,
+        repeat: REPEAT,
+        labels: BTreeMap::new(),
         message: message.to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use super::form::{Form, Values};
 use super::report::Report;
 use crate::stanza::{Role, StanzaError};
 use jid::FullJid;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -56,6 +57,12 @@ pub enum Step {
     Run(Job),
 }
 
+/// Words of a chat, not used yet.
+pub type Words = VecDeque<String>;
+
+/// Values by field name, not validated yet.
+pub type Given = BTreeMap<String, Vec<String>>;
+
 /// A command. It keeps nothing of a session: [`step`](Command::step) sees all answers so far, so that going back is
 /// asking again with one answer less.
 pub trait Command: Send + Sync {
@@ -77,6 +84,25 @@ pub trait Command: Send + Sync {
 
     /// What it does, in a line.
     fn help(&self) -> &str;
+
+    /// More about it, with examples of what to say; empty when the line says all.
+    fn topic(&self) -> &str {
+        ""
+    }
+
+    /// Other ways to say it: what a message may begin with, in lower case and without punctuation, and what stands for it.
+    fn phrases(&self) -> &[(&str, &str)] {
+        &[]
+    }
+
+    /// What the words of a chat mean for the form that follows these answers; what it takes no notice of stays.
+    /// `None`: they fill it from left to right.
+    ///
+    /// # Errors
+    /// A sentence for whoever spoke.
+    fn read(&self, _words: &mut Words, _answers: &[Values]) -> Option<Result<Given, String>> {
+        None
+    }
 
     /// The least role that may run it.
     fn role(&self) -> Role;

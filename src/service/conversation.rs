@@ -1,14 +1,14 @@
 //! Commands in words: the same definitions, stages and checks, spoken.
 //!
-//! `shell df /var` fills the forms of `shell` from left to right. What is still missing is asked for, and the next
-//! message from the same full JID answers.
+//! `shell df /var` fills the forms of `shell` from left to right, unless the command has a grammar of its own. What is
+//! still missing is asked for, and the next message from the same full JID answers. A command is known by its word, by
+//! the beginning of it that no other has, and by the phrases that it declares.
 
-use super::command::{Caller, Command, Job, Stage, Step};
+use super::command::{Caller, Command, Given, Job, Stage, Step, Words};
 use super::form::{Field, FieldKind, Form, Invalid, Values};
 use super::report::Report;
 use super::session::{Commands, Execution, authorize, random_id};
-use crate::stanza::{Condition, StanzaError};
-use std::collections::{BTreeMap, VecDeque};
+use crate::stanza::{Condition, Role, StanzaError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub enum Said {
     Refused(String),
 }
 
-/// Words not used yet.
-type Words = VecDeque<String>;
+/// Letters of a word's beginning that stand for it.
+const ABBREVIATION_MIN: usize = 2;
 
 impl Commands {
     /// Whether this full JID has been asked something.
@@ -34,9 +34,36 @@ impl Commands {
         self.conversation(caller).is_some()
     }
 
-    /// The command with that word.
-    pub fn by_word(&self, word: &str) -> Option<&Arc<dyn Command>> {
-        self.list.iter().find(|command| command.word() == word)
+    /// The command that a message means, and the words that follow it.
+    pub fn meant(&self, message: &str, role: Role) -> Option<(Arc<dyn Command>, Words)> {
+        let mut words: Words = message.split_whitespace().map(str::to_owned).collect();
+        if let Some(command) = self.by_word(words.front()?, role) {
+            words.pop_front();
+            return Some((command, words));
+        }
+        let said = plain(message);
+        let phrases = self.allowed(role).flat_map(|command| command.phrases());
+        let begins =
+            |phrase: &str| said == phrase || said.strip_prefix(phrase).is_some_and(|rest| rest.starts_with(' '));
+        let (phrase, meaning) = phrases
+            .filter(|(phrase, _)| begins(phrase))
+            .max_by_key(|(phrase, _)| phrase.len())?;
+        let rest = said.strip_prefix(phrase)?.split_whitespace();
+        let mut words: Words = meaning.split_whitespace().chain(rest).map(str::to_owned).collect();
+        let command = self.by_word(&words.pop_front()?, role)?;
+        Some((command, words))
+    }
+
+    /// The command with that word or node, whoever may run it; else the one of those allowed that alone begins so.
+    fn by_word(&self, word: &str, role: Role) -> Option<Arc<dyn Command>> {
+        let word = plain(word);
+        let exact = |command: &&Arc<dyn Command>| command.word() == word || command.node() == word;
+        if let Some(command) = self.list.iter().find(exact) {
+            return Some(command.clone());
+        }
+        let begins = |command: &&Arc<dyn Command>| word.len() >= ABBREVIATION_MIN && command.word().starts_with(&word);
+        let mut found = self.allowed(role).filter(begins);
+        found.next().filter(|_| found.next().is_none()).cloned()
     }
 
     /// Answers a message: the answer to an open question, or a command's word with what follows it. `None` when it is
@@ -46,12 +73,11 @@ impl Commands {
     /// `forbidden`, and the command's own.
     pub fn say(&mut self, caller: &Caller, message: &str, now: Duration) -> Result<Option<Said>, StanzaError> {
         self.expire(now);
-        let mut words: Words = message.split_whitespace().map(str::to_owned).collect();
         if let Some(index) = self.conversation(caller) {
+            let words = message.split_whitespace().map(str::to_owned).collect();
             return self.answer(index, caller, words, now).map(Some);
         }
-        let Some(word) = words.pop_front() else { return Ok(None) };
-        let Some(command) = self.by_word(&word.to_lowercase()).cloned() else {
+        let Some((command, words)) = self.meant(message, caller.role) else {
             return Ok(None);
         };
         authorize(command.as_ref(), caller.role)?;
@@ -76,7 +102,7 @@ impl Commands {
         }
         let parameters = match fill(&command.parameters(), &mut words) {
             Ok(parameters) => parameters,
-            Err(invalid) => return Ok(refused(&invalid, command.as_ref())),
+            Err(invalid) => return Ok(refused(&invalid.to_string(), command.as_ref())),
         };
         let execution = Execution {
             id: random_id()?,
@@ -94,7 +120,7 @@ impl Commands {
         if words.len() == 1 && words[0].eq_ignore_ascii_case("cancel") {
             return Ok(Said::Refused("Cancelled.".to_owned()));
         }
-        match fill(&session.stage.form, &mut words) {
+        match understand(&session.execution, &session.stage.form, &mut words) {
             Ok(values) if words.is_empty() || !session.stage.last => {
                 session.execution.answers.push(values);
                 self.speak(caller, session.execution, words, now)
@@ -105,9 +131,9 @@ impl Commands {
                     "That is too much. Answer again, or say 'cancel'.".to_owned(),
                 ))
             }
-            Err(invalid) => {
+            Err(why) => {
                 self.sessions.push(session);
-                Ok(Said::Question(format!("{invalid} Answer again, or say 'cancel'.")))
+                Ok(Said::Question(format!("{why} Answer again, or say 'cancel'.")))
             }
         }
     }
@@ -129,10 +155,10 @@ impl Commands {
             if stage.alone || (words.is_empty() && stage.form.is_open()) {
                 return self.ask(caller, execution, stage, now);
             }
-            match fill(&stage.form, &mut words) {
+            match understand(&execution, &stage.form, &mut words) {
                 Ok(values) if words.is_empty() || !stage.last => execution.answers.push(values),
-                Ok(_) => return Ok(refused(&too_much(), execution.command.as_ref())),
-                Err(invalid) => return Ok(refused(&invalid, execution.command.as_ref())),
+                Ok(_) => return Ok(refused(&too_much().to_string(), execution.command.as_ref())),
+                Err(why) => return Ok(refused(&why, execution.command.as_ref())),
             }
         }
     }
@@ -164,13 +190,33 @@ fn too_much() -> Invalid {
     }
 }
 
-fn refused(invalid: &Invalid, command: &dyn Command) -> Said {
-    Said::Refused(format!("{invalid} Usage: {} {}", command.word(), command.usage()))
+fn refused(why: &str, command: &dyn Command) -> Said {
+    Said::Refused(format!("{why} Usage: {} {}", command.word(), command.usage()))
+}
+
+/// Lower case, without punctuation at the ends of words and without apostrophes.
+fn plain(text: &str) -> String {
+    let text = text.to_lowercase().replace(['\'', '’'], "");
+    let trim = |word: &str| match word.trim_matches(['?', '!', '.', ',', ';', ':']) {
+        "" => word.to_owned(),
+        trimmed => trimmed.to_owned(),
+    };
+    let words: Vec<String> = text.split_whitespace().map(trim).collect();
+    words.join(" ")
+}
+
+/// The form's values, by the command's own grammar, or from left to right.
+fn understand(execution: &Execution, form: &Form, words: &mut Words) -> Result<Values, String> {
+    let values = match execution.command.read(words, &execution.answers) {
+        Some(given) => form.validate(given?),
+        None => fill(form, words),
+    };
+    values.map_err(|invalid| invalid.to_string())
 }
 
 /// Fills a form from left to right; the rest of the words stays.
 fn fill(form: &Form, words: &mut Words) -> Result<Values, Invalid> {
-    let mut given = BTreeMap::new();
+    let mut given = Given::new();
     for field in form.fields.iter().filter(|field| field.is_input()) {
         let values: Vec<String> = match field.takes_all() {
             true => words.drain(..).collect(),

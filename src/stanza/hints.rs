@@ -1,9 +1,7 @@
 //! What a message holds that decides about its storage and its copies: a body, and processing hints (XEP-0334).
 
+use super::ns::HINTS;
 use crate::xml::{CLIENT, Frame};
-
-/// XEP-0334: Message Processing Hints.
-const HINTS: &str = "urn:xmpp:hints";
 
 /// The hints of one message, and whether it has a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

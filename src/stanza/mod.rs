@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod fuzz;
 mod hints;
 pub mod ns;
+pub mod referring;
 pub mod registration;
 mod reply;
 mod role;

@@ -38,3 +38,15 @@ pub const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
 pub const INVITE: &str = "urn:xmpp:invite";
 /// XEP-0131: Stanza Headers and Internet Metadata.
 pub const SHIM: &str = "http://jabber.org/protocol/shim";
+/// XEP-0461: Message Replies.
+pub const REPLY: &str = "urn:xmpp:reply:0";
+/// XEP-0428: Fallback Indication.
+pub const FALLBACK: &str = "urn:xmpp:fallback:0";
+/// XEP-0384: OMEMO Encryption, as it is now.
+pub const OMEMO: &str = "urn:xmpp:omemo:2";
+/// XEP-0373: OpenPGP for XMPP.
+pub const OPENPGP: &str = "urn:xmpp:openpgp:0";
+/// XEP-0027: OpenPGP as it once was.
+pub const LEGACY_OPENPGP: &str = "jabber:x:encrypted";
+/// XEP-0334: Message Processing Hints.
+pub const HINTS: &str = "urn:xmpp:hints";

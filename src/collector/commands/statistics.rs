@@ -41,6 +41,18 @@ impl Command for Statistics {
         "the values of all groups, or of one: cpu, memory, disk, …"
     }
 
+    fn phrases(&self) -> &[(&str, &str)] {
+        &[
+            ("cpu", "stats cpu"),
+            ("load", "stats cpu"),
+            ("memory", "stats memory"),
+            ("disk", "stats disk"),
+            ("disks", "stats disk"),
+            ("network", "stats network"),
+            ("uptime", "stats uptime"),
+        ]
+    }
+
     fn role(&self) -> Role {
         Role::Viewer
     }

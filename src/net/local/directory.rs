@@ -1,9 +1,9 @@
 //! What the collector must know of accounts, and what it remembers, over the store.
 
 use crate::collector::Directory;
-use crate::monitor::Memory;
+use crate::monitor::{Memory, Write};
 use crate::stanza::Role;
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Store, StoreError};
 use jid::{BareJid, DomainPart};
 
 /// The accounts of the own domain.
@@ -58,11 +58,21 @@ impl Records {
         }
     }
 
-    fn put(&self, key: &str, value: &str) -> Result<(), crate::store::StoreError> {
+    fn put(&self, key: &str, value: &str) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         self.store
             .monitor()
             .put(&mut batch, &self.host, key, value.as_bytes())?;
+        self.store.submit(batch).map(|_| ())
+    }
+
+    fn put_all(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        for write in writes {
+            let record = write.record.as_deref();
+            let monitor = self.store.monitor();
+            monitor.put_numbered(&mut batch, &self.host, write.series, write.number, record)?;
+        }
         self.store.submit(batch).map(|_| ())
     }
 }
@@ -76,6 +86,21 @@ impl Memory for Records {
     fn save(&self, key: &str, value: &str) {
         if let Err(error) = self.put(key, value) {
             tracing::error!(%error, key, "the collector could not keep a record");
+        }
+    }
+    fn read(&self, series: &str, number: u64) -> Option<Vec<u8>> {
+        let record = self.store.monitor().numbered(&self.host, series, number)?;
+        Some(record.to_vec())
+    }
+
+    fn numbers(&self, series: &str) -> Vec<u64> {
+        self.store.monitor().numbers(&self.host, series)
+    }
+
+    fn write(&self, writes: Vec<Write>) {
+        if let Err(error) = self.put_all(&writes) {
+            let series = writes.first().map(|write| write.series);
+            tracing::error!(%error, series, "the collector could not keep records");
         }
     }
 }
