@@ -170,7 +170,7 @@ impl Notice {
             format!("{word} on {host}")
         };
         let mut text = format!("{still}: {} (alert {})\n{}", line.text, line.alert, line.state(reading));
-        if operator && !line.culprits.is_empty() {
+        if operator && !line.culprits.is_empty() && !line.is_over() {
             text.push('\n');
             text.push_str(&line.culprits);
         }

@@ -23,6 +23,8 @@ const BOUNCES_MAX: u32 = 10;
 pub(super) struct Notices {
     memory: Arc<dyn Memory>,
     list: BTreeMap<u64, Notice>,
+    /// The number of the newest.
+    last: u64,
     notices_max: usize,
     /// When each alert was last told of, monotonic, and how bad it was.
     told: BTreeMap<u64, (Duration, Severity)>,
@@ -42,10 +44,12 @@ impl Notices {
             let notice = serde_json::from_slice::<Notice>(&memory.read(SERIES, number)?).ok()?;
             Some((number, notice))
         };
-        let list = memory.numbers(SERIES).into_iter().filter_map(read).collect();
+        let list: BTreeMap<u64, Notice> = memory.numbers(SERIES).into_iter().filter_map(read).collect();
+        let last = list.last_key_value().map_or(0, |(last, _)| *last);
         Notices {
             memory,
             list,
+            last,
             notices_max: notices_max.max(1),
             told: BTreeMap::new(),
             pace: VecDeque::new(),
@@ -73,18 +77,27 @@ impl Notices {
         loud.iter().filter(news).copied().collect()
     }
 
-    /// Of these alerts, those that nobody has acknowledged for as long as their rules wait.
+    /// Of these alerts, those that nobody has acknowledged for as long as their rules wait, and with them those whose
+    /// half of that has passed: one reminder for all.
     pub(super) fn due<'a>(&mut self, loud: &[&'a Alert], now: Duration) -> Vec<&'a Alert> {
         for alert in loud {
             if let Some(severity) = self.told(alert.id) {
                 self.told.entry(alert.id).or_insert((now, severity));
             }
         }
-        let waits = |alert: &&&Alert| {
+        let waited = |alert: &Alert| {
             let told = self.told.get(&alert.id).map_or(now, |(told, _)| *told);
-            alert.life == Life::Firing && !alert.repeat.is_zero() && now.saturating_sub(told) >= alert.repeat
+            let waits = alert.life == Life::Firing && !alert.repeat.is_zero();
+            waits.then(|| now.saturating_sub(told).as_secs_f64() / alert.repeat.as_secs_f64())
         };
-        loud.iter().filter(waits).copied().collect()
+        let since = |share: f64| {
+            loud.iter()
+                .filter(move |alert| waited(alert).is_some_and(|waited| waited >= share))
+        };
+        match since(1.0).next() {
+            Some(_) => since(0.5).copied().collect(),
+            None => Vec::new(),
+        }
     }
 
     /// Whether one more message may go out now.
@@ -112,7 +125,8 @@ impl Notices {
         while self.list.len() >= self.notices_max {
             self.forget();
         }
-        let number = self.list.last_key_value().map_or(1, |(last, _)| last + 1);
+        self.last += 1;
+        let number = self.last;
         let notice = Notice {
             number,
             made,

@@ -250,7 +250,7 @@ warning = 80.0
 critical = 90.0
 clear = 75.0
 for = \"1 min\"
-repeat = \"1 h\"
+repeat = \"4 h\"
 labels = { team = \"storage\" }
 message = \"disk {name} {value} full\"
 ";

@@ -89,7 +89,7 @@ impl Log {
         let mut writes = vec![put(number, record)];
         self.numbers.push_back(number);
         while self.numbers.len() > self.entries_max {
-            if self.numbers.len() == self.entries_max + 1 && number % 1_000 == 0 {
+            if self.numbers.len() == self.entries_max + 1 && number.is_multiple_of(1_000) {
                 tracing::info!(
                     limit = self.entries_max,
                     "the event log is full, its oldest entries go: limits.events"

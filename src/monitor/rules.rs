@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often somebody is reminded of what nobody has acknowledged, unless a rule says otherwise.
-pub const REPEAT: Duration = Duration::from_secs(60 * 60);
+pub const REPEAT: Duration = Duration::from_secs(4 * 60 * 60);
 const DAY: f64 = 86_400.0;
 
 /// Load, CPU, memory, swap, disk space and inodes, and disks that fill up within days.

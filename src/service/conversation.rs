@@ -100,9 +100,9 @@ impl Commands {
         if command.usage().is_empty() && !words.is_empty() {
             return Ok(Said::Refused(format!("'{}' takes nothing after it.", command.word())));
         }
-        let parameters = match fill(&command.parameters(), &mut words) {
+        let parameters = match understand(command.as_ref(), &[], &command.parameters(), &mut words) {
             Ok(parameters) => parameters,
-            Err(invalid) => return Ok(refused(&invalid.to_string(), command.as_ref())),
+            Err(why) => return Ok(refused(&why, command.as_ref())),
         };
         let execution = Execution {
             id: random_id()?,
@@ -120,7 +120,7 @@ impl Commands {
         if words.len() == 1 && words[0].eq_ignore_ascii_case("cancel") {
             return Ok(Said::Refused("Cancelled.".to_owned()));
         }
-        match understand(&session.execution, &session.stage.form, &mut words) {
+        match session.execution.understand(&session.stage.form, &mut words) {
             Ok(values) if words.is_empty() || !session.stage.last => {
                 session.execution.answers.push(values);
                 self.speak(caller, session.execution, words, now)
@@ -155,7 +155,7 @@ impl Commands {
             if stage.alone || (words.is_empty() && stage.form.is_open()) {
                 return self.ask(caller, execution, stage, now);
             }
-            match understand(&execution, &stage.form, &mut words) {
+            match execution.understand(&stage.form, &mut words) {
                 Ok(values) if words.is_empty() || !stage.last => execution.answers.push(values),
                 Ok(_) => return Ok(refused(&too_much().to_string(), execution.command.as_ref())),
                 Err(why) => return Ok(refused(&why, execution.command.as_ref())),
@@ -205,9 +205,19 @@ fn plain(text: &str) -> String {
     words.join(" ")
 }
 
-/// The form's values, by the command's own grammar, or from left to right.
-fn understand(execution: &Execution, form: &Form, words: &mut Words) -> Result<Values, String> {
-    let values = match execution.command.read(words, &execution.answers) {
+impl Execution {
+    fn understand(&self, form: &Form, words: &mut Words) -> Result<Values, String> {
+        understand(self.command.as_ref(), &self.answers, form, words)
+    }
+}
+
+/// The form's values, by the command's own grammar, or from left to right. A form without fields takes no words.
+fn understand(command: &dyn Command, answers: &[Values], form: &Form, words: &mut Words) -> Result<Values, String> {
+    let given = match form.fields.is_empty() {
+        true => None,
+        false => command.read(words, answers),
+    };
+    let values = match given {
         Some(given) => form.validate(given?),
         None => fill(form, words),
     };

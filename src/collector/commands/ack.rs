@@ -154,7 +154,7 @@ impl Command for Ack {
             let refusal = state
                 .desk
                 .over(id)
-                .map_or(Refusal::Unknown, |alert| Refusal::Over(alert.clone()));
+                .map_or(Refusal::Unknown, |alert| Refusal::Over(Box::new(alert.clone())));
             return Some(Err(explain(id, &refusal, &self.desk.reading(""))));
         }
         drop(state);

@@ -70,7 +70,7 @@ impl Rule {
             form
         };
         let values = KEYS.into_iter().zip(written(&rule));
-        let form = values.fold(form.field(action), |form, (key, value)| {
+        values.fold(form.field(action), |form, (key, value)| {
             let field = Field::new(FieldKind::TextSingle, key, label(key));
             let field = match (key, blank) {
                 ("direction", _) => Field::new(FieldKind::ListSingle, key, label(key))
@@ -80,8 +80,7 @@ impl Rule {
                 _ => field,
             };
             form.field(if value.is_empty() { field } else { field.value(value) })
-        });
-        form
+        })
     }
 
     fn done(&self, request: &Request<'_>, name: &str, values: &Values) -> Result<Report, StanzaError> {

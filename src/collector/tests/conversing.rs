@@ -307,7 +307,7 @@ fn rules_are_changed_by_words_and_forms_and_survive_a_restart() {
     let changed = bench.hear(BOSS, "rule disk-space warning 60 clear 50 for 2 min");
     assert_eq!(
         changed,
-        "disk-space (changed): disk/*#percent above, warning 60, critical 95, clear 50, for 2 min, repeat 1 h"
+        "disk-space (changed): disk/*#percent above, warning 60, critical 95, clear 50, for 2 min, repeat 4 h"
     );
     let made = bench.hear(
         BOSS,

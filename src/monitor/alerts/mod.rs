@@ -25,7 +25,7 @@ pub enum Refusal {
     /// Somebody was faster.
     Already(Acknowledgement),
     /// It is over.
-    Over(Alert),
+    Over(Box<Alert>),
 }
 
 /// The rules and what they have found. Pure: no clock of its own. It keeps one state for each rule and node, and
@@ -237,7 +237,7 @@ impl Alerts {
         let Some(alert) = found else {
             return Err(self
                 .over(id)
-                .map_or(Refusal::Unknown, |alert| Refusal::Over(alert.clone())));
+                .map_or(Refusal::Unknown, |alert| Refusal::Over(Box::new(alert.clone()))));
         };
         if let Life::Acknowledged(first) = &alert.life {
             return Err(Refusal::Already(first.clone()));

@@ -4,18 +4,18 @@ use super::row::Span;
 use std::time::Duration;
 
 /// Data of less time than this says nothing about days.
-pub const DATA: Duration = Duration::from_secs(6 * 60 * 60);
+pub(super) const DATA: Duration = Duration::from_secs(6 * 60 * 60);
 /// How far back the trend is looked for.
-pub const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// Percent in use below which nobody needs to know.
 const USED_MIN: f64 = 60.0;
 /// Beyond this nobody plans.
-const FAR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub(super) const FAR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Seconds until 100 percent are reached, by the straight line through the means (least squares) of points in time
 /// (seconds). `None` without six hours of data, above 40 percent free, or when it does not grow towards full within
 /// 90 days.
-pub fn full_in(points: &[(u64, Span)]) -> Option<f64> {
+pub(super) fn full_in(points: &[(u64, Span)]) -> Option<f64> {
     let ((first, _), (last, latest)) = (points.first()?, points.last()?);
     let enough = last - first >= DATA.as_secs() && points.len() >= 6;
     if !enough || latest.mean <= USED_MIN {

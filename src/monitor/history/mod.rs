@@ -237,7 +237,7 @@ impl History {
         }
         self.memory.write(writes);
         self.see();
-        if self.minute % 10 == 0 || self.forecasts.is_empty() {
+        if self.minute.is_multiple_of(10) || self.forecasts.is_empty() {
             self.look_ahead();
         }
     }
@@ -260,7 +260,7 @@ impl History {
     /// Once a day, what is there is seen.
     fn see(&mut self) {
         let day = self.minute / (24 * 60);
-        if self.names.iter().all(|name| name.day >= day) || self.minute % (24 * 60) != 0 {
+        if self.names.iter().all(|name| name.day >= day) || !self.minute.is_multiple_of(24 * 60) {
             return;
         }
         let rows = &self.rows[1];
@@ -322,12 +322,16 @@ impl History {
         let disks: Vec<String> = disks
             .filter_map(|name| name.strip_suffix("#percent").map(str::to_owned))
             .collect();
-        self.forecasts.clear();
+        let before = std::mem::take(&mut self.forecasts);
         for disk in disks {
             let points = self.query(&[&disk, "#percent"].concat(), from, to, Tier::TenMinutes);
             let points: Vec<(u64, Span)> = points.into_iter().map(|point| (point.at, point.span)).collect();
             let fresh = points.last().is_some_and(|(at, _)| at + 20 * MINUTE >= to);
-            if let Some(left) = forecast::full_in(&points).filter(|_| fresh) {
+            let left = forecast::full_in(&points).filter(|_| fresh);
+            // What is no longer foreseen is told once as far away, so that who was warned hears that it is over.
+            let far = forecast::FAR.as_secs_f64();
+            let averted = before.get(&disk).filter(|left| **left < far && fresh).map(|_| far);
+            if let Some(left) = left.or(averted) {
                 self.forecasts.insert(disk, left);
             }
         }

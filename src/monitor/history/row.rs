@@ -185,7 +185,7 @@ mod tests {
 
         #[test]
         fn samples_come_back(count in 1usize..13, indices in prop::collection::vec(0..INDEX_MAX, 0..9), base: i16) {
-            let value = |index: u16, n: usize| f32::from(base) + if index % 2 == 0 { n as f32 } else { 0.0 };
+            let value = |index: u16, n: usize| f32::from(base) + if index.is_multiple_of(2) { n as f32 } else { 0.0 };
             let samples = Samples {
                 at: (0..count).map(|n| n as u8).collect(),
                 values: indices.iter().map(|i| (*i, (0..count).map(|n| value(*i, n)).collect())).collect(),
