@@ -100,7 +100,7 @@ impl Collector {
         let (processes, result) = (self.processes.clone(), found.clone());
         let job = Box::pin(async move {
             let mut processes = processes.lock_owned().await;
-            let list = tokio::task::spawn_blocking(move || processes.top(usize::MAX)).await;
+            let list = tokio::task::spawn_blocking(move || processes.culprits(usize::MAX)).await;
             *result.lock().unwrap_or_else(PoisonError::into_inner) = list.unwrap_or_default();
             Ok(Report::default())
         });

@@ -52,6 +52,18 @@ slixmpp_archive() {
     return $code
 }
 
+# Real load on this machine, an alert on a phone, 'ack' for an answer.
+pager() {
+    local code=0
+    built && venv || return 1
+    . tests/clients/appliance.sh
+    start_appliance tests/clients/pager.toml || return 1
+    { add_account ann admin && add_account bob operator; } >/dev/null || code=1
+    [ $code = 0 ] && { tests/.venv/bin/python tests/clients/pager.py --port "$PORT" --ca "$CA" || code=1; }
+    if [ $code = 0 ]; then stop_appliance || code=1; else stop_appliance log; fi
+    return $code
+}
+
 # Each brings about the rows of tests/clients/rows.txt: play MECHANISM LACKS COMMAND...
 # No stream can be resumed before the server has XEP-0198, as its table in the README says.
 RESUME=resume
@@ -77,6 +89,7 @@ stage "talk by slixmpp: reboot with confirmation" slixmpp_confirm
 stage "talk by slixmpp: publish-subscribe" slixmpp_pubsub
 slow "talk by slixmpp: a collector loses power" slixmpp_dead
 stage "archives and carbons by slixmpp" slixmpp_archive
+stage "from a real load to an acknowledged alert, by slixmpp" pager
 stage "slixmpp 1.17" slixmpp_rows
 stage "slixmpp 1.8 of Debian" slixmpp_debian
 stage "aioxmpp" aioxmpp

@@ -258,6 +258,7 @@ fn with_disks(mut snapshot: Snapshot, values: &[(&str, &str, f64)]) -> Snapshot 
         snapshot.nodes.push(Node {
             id: (*node).to_owned(),
             title: (*node).to_owned(),
+            detail: None,
             statistics: Statistic::new(definition, *value).into_iter().collect(),
         });
     }
