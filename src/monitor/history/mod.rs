@@ -142,7 +142,7 @@ impl History {
         self.names.iter().map(|name| name.name.as_str())
     }
 
-    /// Takes a snapshot in. Costs a few microseconds; once a minute a row is handed to the memory.
+    /// Takes a snapshot in; once a minute a row is handed to the memory. The tests print what that costs.
     pub fn record(&mut self, snapshot: &Snapshot) {
         let seconds = seconds(snapshot.taken);
         let minute = seconds / MINUTE;
