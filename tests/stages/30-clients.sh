@@ -38,6 +38,19 @@ slixmpp_confirm() {
     return $code
 }
 slixmpp_pubsub() { venv && talk_with tests/clients/watchpost.toml pubsub; }
+# The publish-subscribe of a library, by its own API: api PYTHON SCRIPT
+api() {
+    local code=0
+    built || return 1
+    . tests/clients/appliance.sh
+    start_appliance tests/clients/watchpost.toml || return 1
+    { add_account client viewer && add_account boss admin; } >/dev/null || code=1
+    [ $code = 0 ] && { "$1" "$2" --port "$PORT" --ca "$CA" || code=1; }
+    if [ $code = 0 ]; then stop_appliance || code=1; else stop_appliance log; fi
+    return $code
+}
+slixmpp_api() { venv && api tests/.venv/bin/python tests/clients/pubsub_slixmpp.py; }
+aioxmpp_api() { venv aioxmpp && api tests/.venv-aioxmpp/bin/python tests/clients/pubsub_aioxmpp.py; }
 slixmpp_dead() { venv && talk_with tests/clients/watchpost.toml dead; }
 
 # slixmpp's own plugins read the archives and get the copies.
@@ -87,6 +100,8 @@ churn() { built && tests/churn "$($QUICK && echo 0.4 || echo 2)"; }
 stage "talk by slixmpp" slixmpp
 stage "talk by slixmpp: reboot with confirmation" slixmpp_confirm
 stage "talk by slixmpp: publish-subscribe" slixmpp_pubsub
+stage "XEP-0060 by slixmpp's API" slixmpp_api
+stage "XEP-0060 by aioxmpp's API" aioxmpp_api
 slow "talk by slixmpp: a collector loses power" slixmpp_dead
 stage "archives and carbons by slixmpp" slixmpp_archive
 stage "from a real load to an acknowledged alert, by slixmpp" pager

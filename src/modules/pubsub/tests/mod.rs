@@ -1,6 +1,7 @@
 //! Dialogues with accounts as pubsub services.
 
 mod access;
+mod announced;
 mod matrix;
 mod property;
 mod service;

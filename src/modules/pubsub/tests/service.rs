@@ -684,3 +684,85 @@ fn one_event_is_serialised_once_for_all() {
         .collect();
     assert_eq!(bodies.len(), 1, "the same bytes, at the same place, for all five");
 }
+
+#[test]
+fn a_node_belongs_to_several_collections() {
+    let (bench, ada) = bench();
+    let (bob, eve) = (bench.online("bob/desk"), bench.online("eve/desk"));
+    for node in ["c", "d"] {
+        done(&ada, &create(node, &[("node_type", "collection")]));
+    }
+    done(&ada, &create("n", &[("collection", "c")]));
+    let associate = "<pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><collection node='d'><associate node='n'/></collection></pubsub>";
+    subscribed(&eve, "d", &[]);
+    done(&ada, associate);
+    assert_eq!(heard(&eve), ["collection d n"]);
+    for node in ["c", "d"] {
+        subscribed(&bob, node, &[]);
+    }
+    bob.elements();
+    done(&ada, &publish("n", "one"));
+    let both = heard(&bob);
+    assert_eq!(both.len(), 1, "one event for both: {both:?}");
+    assert!(
+        both[0].starts_with("items n one Collection=c Collection=d SubID="),
+        "{both:?}"
+    );
+    assert_eq!(heard(&eve), ["items n one Collection=d"]);
+}
+
+#[test]
+fn an_instant_node_has_a_name_of_the_services_making() {
+    let (_bench, ada) = bench();
+    let answer = ask(
+        &ada,
+        "set",
+        Some(SERVICE),
+        "<pubsub xmlns='http://jabber.org/protocol/pubsub'><create/></pubsub>",
+    );
+    let create = answer
+        .get_child("pubsub", ns::PUBSUB)
+        .and_then(|pubsub| pubsub.get_child("create", ns::PUBSUB));
+    let name = create.and_then(|create| create.attr("node")).expect("a name");
+    assert_eq!(name.len(), 32);
+    done(&ada, &publish(name, "one"));
+}
+
+#[test]
+fn defaults_are_told() {
+    let (_bench, ada) = bench();
+    let default = |namespace: &str, kind: Option<&str>| {
+        let default = element("default", namespace).with_some("type", kind).build();
+        String::from(&get(&ada, Some(SERVICE), &verb(namespace, default)))
+    };
+    let leaf = default(ns::PUBSUB_OWNER, None);
+    assert!(leaf.contains("pubsub#max_items") && !leaf.contains("pubsub#children"));
+    let collection = default(ns::PUBSUB_OWNER, Some("collection"));
+    assert!(collection.contains("pubsub#children_max") && !collection.contains("pubsub#max_items"));
+    assert!(default(ns::PUBSUB, None).contains("pubsub#show-values"));
+}
+
+#[test]
+fn the_last_item_comes_with_presence_where_the_node_is_so_configured() {
+    let (bench, ada) = bench();
+    let bob = bench.online("bob/desk");
+    for (node, when) in [
+        ("always", "on_sub_and_presence"),
+        ("once", "on_sub"),
+        ("never", "never"),
+    ] {
+        done(&ada, &create(node, &[("send_last_published_item", when)]));
+        done(&ada, &publish(node, node));
+        bob.elements();
+        bob.send(&ask_to(SERVICE, &subscription("subscribe", node, "bob@mon.example")));
+        let expected: Vec<String> = (node != "never")
+            .then(|| ["items ", node, " ", node].concat())
+            .into_iter()
+            .collect();
+        assert_eq!(heard(&bob), expected);
+    }
+    bob.end();
+    let bob = bench.connect("bob/desk");
+    bob.send("<presence/>");
+    assert_eq!(heard(&bob), ["items always always"]);
+}
