@@ -197,7 +197,11 @@ impl Negotiation {
                 stream.registered(self.register(token, user, password).await);
             }
             Event::AuthenticationFailed { user, failure } => self.failed(user.as_ref(), failure),
-            Event::Bind { resource, client } => return self.bind(resource.as_deref(), client, stream),
+            Event::Bind {
+                resource,
+                client,
+                carbons,
+            } => return self.bind(resource.as_deref(), client, carbons, stream),
             Event::Resume(resume) => return self.resume(&resume, stream).await,
             Event::Closed(error) => {
                 let error = error.as_ref().map(tracing::field::display);
@@ -308,7 +312,13 @@ impl Negotiation {
         }
     }
 
-    fn bind(&self, resource: Option<&str>, client: Option<String>, stream: &mut Receiving) -> Option<Step> {
+    fn bind(
+        &self,
+        resource: Option<&str>,
+        client: Option<String>,
+        carbons: bool,
+        stream: &mut Receiving,
+    ) -> Option<Step> {
         let account = self.account.as_ref()?;
         let user = account.node().map(|user| user.as_str()).unwrap_or_default();
         let Some(role) = self.shared.store.accounts().role(user) else {
@@ -324,6 +334,7 @@ impl Negotiation {
                 if let Some(lang) = stream.lang() {
                     session.set_lang(lang);
                 }
+                session.set_copies(carbons);
                 if let Some(client) = client {
                     self.shared.router.replace_client(&session, client);
                 }

@@ -61,6 +61,8 @@ pub enum Event {
         /// The id of its installation (XEP-0388 section 2.2), a UUID in lower case: an earlier session of the same one is
         /// to end (XEP-0386). Nobody else may learn it.
         client: Option<String>,
+        /// Whether it is to get copies of what the account's other resources send and receive (XEP-0280).
+        carbons: bool,
     },
     /// Go on with the session of a stream that was lost (XEP-0198 section 5). Answer: `resumed` or `resume_refused`.
     Resume(Resume),

@@ -50,7 +50,7 @@ pub(super) fn authentication(
 fn inline(writer: &mut Writer) {
     writer.open("inline");
     writer.open("bind").attr("xmlns", ns::BIND2).open("inline");
-    for var in [ns::CSI, ns::SM] {
+    for var in [ns::CARBONS, ns::CSI, ns::SM] {
         writer.open("feature").attr("var", var).close();
     }
     writer.close().close();

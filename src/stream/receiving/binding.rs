@@ -69,8 +69,11 @@ impl ExpectBind {
     }
 
     fn ask(self, id: Option<String>, resource: Option<String>, wire: &mut Wire) -> State {
-        let client = None;
-        wire.emit(Event::Bind { resource, client });
+        wire.emit(Event::Bind {
+            resource,
+            client: None,
+            carbons: false,
+        });
         let authenticated = self.authenticated;
         State::Resource(AwaitResource::Asked { authenticated, id })
     }

@@ -41,6 +41,8 @@ struct Features {
     enable: Option<Option<Enable>>,
     /// Whether anybody looks at the client.
     active: Option<bool>,
+    /// Whether it gets copies of what the account's other resources send and receive (XEP-0280).
+    carbons: bool,
 }
 
 /// The opening of an exchange: the mechanism named, the first message, and how the exchange goes on.
@@ -80,6 +82,7 @@ impl Bind {
             features: Features {
                 enable: bind.get_child("enable", ns::SM).map(Enable::parse),
                 active: state("inactive", false).or_else(|| state("active", true)),
+                carbons: bind.has_child("enable", ns::CARBONS),
             },
         }
     }
@@ -129,8 +132,11 @@ impl Inline {
             None => None,
         };
         self.features = bind.features;
-        let client = self.request.client.take();
-        wire.emit(Event::Bind { resource, client });
+        wire.emit(Event::Bind {
+            resource,
+            client: self.request.client.take(),
+            carbons: self.features.carbons,
+        });
         Ok(State::Resource(AwaitResource::inline(self)))
     }
 

@@ -42,7 +42,8 @@ fn a05_mechanisms_are_what_the_connection_can_do() {
         )
     );
     assert!(features.ends_with(
-        "<mechanism>PLAIN</mechanism><inline><bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:csi:0'/>\
+        "<mechanism>PLAIN</mechanism><inline><bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'/>\
+         <feature var='urn:xmpp:csi:0'/>\
          <feature var='urn:xmpp:sm:3'/></inline></bind><sm xmlns='urn:xmpp:sm:3'/></inline></authentication>\
          <sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>\
          <channel-binding type='tls-exporter'/><channel-binding type='tls-server-end-point'/></sasl-channel-binding>\

@@ -104,9 +104,14 @@ fn short(event: &Event) -> String {
             let user = user.as_ref().map_or("-", |user| user.as_str());
             format!("AuthenticationFailed {user} {}", failure.name())
         }
-        Event::Bind { resource, client } => {
+        Event::Bind {
+            resource,
+            client,
+            carbons,
+        } => {
             let client = client.as_ref().map_or(String::new(), |client| format!(" {client}"));
-            format!("Bind {}{client}", resource.as_deref().unwrap_or("-"))
+            let carbons = if *carbons { " carbons" } else { "" };
+            format!("Bind {}{client}{carbons}", resource.as_deref().unwrap_or("-"))
         }
         Event::Frame(frame) => format!("Frame {}", frame.name()),
         Event::Resume(resume) => format!("Resume {} {}", resume.previd, resume.h),

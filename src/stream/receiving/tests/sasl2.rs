@@ -294,7 +294,7 @@ fn it_offers_what_the_connection_can_do() {
 fn stream_management_is_enabled_with_the_resource_and_counts_from_there() {
     let mut bench = Bench::encrypted();
     let bind = "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/>\
-                <inactive xmlns='urn:xmpp:csi:0'/></bind>";
+                <enable xmlns='urn:xmpp:carbons:2'/><inactive xmlns='urn:xmpp:csi:0'/></bind>";
     bench.say(&authenticate("PLAIN", "\0juliet\0secret", bind));
     right(&mut bench);
     let jid = FullJid::new("juliet@mon.example/desk").expect("a JID");
@@ -318,8 +318,15 @@ fn stream_management_is_enabled_with_the_resource_and_counts_from_there() {
     assert_eq!(bench.stream.handled(), Some(0));
     bench.say("<presence/>");
     assert_eq!(bench.stream.handled(), Some(1));
-    let events = bench.events().split_off(2).join(", ");
+    let mut events = bench.events();
+    let asked = events
+        .iter()
+        .find(|event| event.starts_with("Bind"))
+        .cloned()
+        .unwrap_or_default();
+    let events = events.split_off(2).join(", ");
     assert!(events.contains("Enable") && events.contains("ClientState"), "{events}");
+    assert!(asked.ends_with(" carbons"), "{asked}");
 }
 
 #[test]
