@@ -121,7 +121,7 @@ impl Registrar for Accounts {
         self.store.wait(ticket).map_err(|error| refused(&error))?;
         let others = self.router.sessions().into_iter();
         for other in others.filter(|other| *other.account() == account && other.jid() != session) {
-            other.sink().close(Closing::NotAuthorized);
+            self.router.end_session(&other, Closing::NotAuthorized);
         }
         Ok(())
     }

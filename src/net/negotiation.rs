@@ -32,6 +32,8 @@ pub(super) struct Negotiation {
     accepted_at: Instant,
     received: Bucket,
     account: Option<BareJid>,
+    /// What the proof of identity rests on.
+    standing: Option<[u8; 32]>,
     invited: bool,
 }
 
@@ -57,6 +59,7 @@ impl Negotiation {
             accepted_at: now,
             received: Bucket::full(now),
             account: None,
+            standing: None,
             invited: false,
         }
     }
@@ -182,8 +185,13 @@ impl Negotiation {
     async fn answer(&mut self, event: Event, stream: &mut Receiving) -> Option<Step> {
         match event {
             Event::StartTls => return Some(Step::StartTls),
-            Event::Credentials { user, hash } => stream.credentials(Some(self.keys(&user, hash))),
+            Event::Credentials { user, hash } => {
+                // Before the keys are read: a change in between must not go unseen.
+                self.standing = self.shared.store.accounts().standing(user.as_str());
+                stream.credentials(Some(self.keys(&user, hash)));
+            }
             Event::CheckPassword { user, password } => {
+                self.standing = self.shared.store.accounts().standing(user.as_str());
                 let passwords = &self.shared.passwords;
                 stream.password_checked(passwords.check(&self.shared.store, user, password).await);
             }
@@ -293,7 +301,19 @@ impl Negotiation {
         self.accepted_at + self.shared.options.times.login
     }
 
+    /// Whether the identity that was proved is still one: password and account may have changed meanwhile, and those who
+    /// change them end only the sessions that they find.
+    fn still_stands(&self, account: &BareJid) -> bool {
+        let user = account.node().map(|user| user.as_str()).unwrap_or_default();
+        self.standing.is_some() && self.shared.store.accounts().standing(user) == self.standing
+    }
+
     async fn resume(&self, resume: &Resume, stream: &mut Receiving) -> Option<Step> {
+        // Who changes the account later finds the session, wherever it is.
+        if !self.still_stands(self.account.as_ref()?) {
+            stream.close(Condition::NotAuthorized.into());
+            return None;
+        }
         match management::resume(&self.shared, self.account.as_ref()?, resume).await {
             Ok((bound, handled)) => {
                 info!(peer = %self.peer, jid = %bound.jid(), "session resumed");
@@ -329,6 +349,12 @@ impl Negotiation {
         let options = &self.shared.options;
         let sink = Arc::new(Sink::new(options.queue_stanzas_max, options.queue_bytes_max));
         match self.shared.router.bind(account, resource, role, sink) {
+            // Only now would whoever changes the account find this session.
+            Ok(session) if !self.still_stands(account) => {
+                self.shared.router.unbind(&session);
+                stream.close(Condition::NotAuthorized.into());
+                None
+            }
             Ok(session) => {
                 info!(peer = %self.peer, jid = %session.jid(), %role, "session bound");
                 if let Some(lang) = stream.lang() {

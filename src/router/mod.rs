@@ -278,10 +278,15 @@ impl Router {
             None => self.shared.sessions.all(),
         };
         for session in sessions {
-            session.sink().close(why);
-            if self.shared.detached.remove(&session) {
-                self.unbind(&session);
-            }
+            self.end_session(&session, why);
+        }
+    }
+
+    /// Ends one session, as [`Router::end_sessions`] does.
+    pub fn end_session(&self, session: &Arc<Session>, why: Closing) {
+        session.sink().close(why);
+        if self.shared.detached.remove(session) {
+            self.unbind(session);
         }
     }
 

@@ -16,6 +16,7 @@ use crate::stanza::Role;
 use chrono::{DateTime, Utc};
 use jid::NodePart;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// What may be told about an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +197,14 @@ impl<'a> Accounts<'a> {
     /// An account's role; `None` for a name that is none.
     pub fn role(&self, user: &str) -> Option<Role> {
         self.record(user).map(|(_, record)| record.role)
+    }
+
+    /// What a proof of identity rests on: another value once the password is another one, or the account; `None` when
+    /// nobody may log in by this name.
+    pub fn standing(&self, user: &str) -> Option<[u8; 32]> {
+        let (_, record) = self.record(user)?;
+        let basis = serde_json::to_vec(&(record.created, record.usable()?)).ok()?;
+        Some(Sha256::digest(basis).into())
     }
 
     /// Whether there is such an account.

@@ -1,6 +1,7 @@
 //! Logging in over real TLS: channel binding, direct TLS, failures.
 
 use super::*;
+use crate::store::Policy;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -142,4 +143,28 @@ async fn an_account_removed_in_the_middle_of_a_login_binds_nothing() {
         .await;
     assert!(client.rest().await.contains("<not-authorized "));
     bench.sessions(0).await;
+}
+
+#[tokio::test]
+async fn a17_a_password_that_is_changed_in_the_middle_of_a_login_binds_nothing() {
+    for disabled in [false, true] {
+        let bench = Bench::start(|_| {});
+        let mut client = bench.encrypted().await;
+        client.send(&plain("juliet", "secret")).await;
+        client
+            .expect("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
+            .await;
+        let accounts = bench.store.accounts();
+        match disabled {
+            false => accounts.set_password("juliet", "another", &Policy::default()),
+            true => accounts.set_disabled("juliet", true),
+        }
+        .expect("an account");
+        client.send(HEADER).await;
+        client
+            .send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+            .await;
+        assert!(client.rest().await.contains("<not-authorized "));
+        bench.sessions(0).await;
+    }
 }
