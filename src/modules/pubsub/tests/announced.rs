@@ -4,12 +4,16 @@ use crate::modules::pubsub::features::{OF_ACCOUNT, OF_SERVICE};
 use std::collections::BTreeSet;
 
 const PREFIX: &str = "http://jabber.org/protocol/pubsub#";
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 9] = [
     include_str!("access.rs"),
     include_str!("matrix.rs"),
     include_str!("mod.rs"),
     include_str!("property.rs"),
-    include_str!("service.rs"),
+    include_str!("service/collection.rs"),
+    include_str!("service/item.rs"),
+    include_str!("service/mod.rs"),
+    include_str!("service/owner.rs"),
+    include_str!("service/subscription.rs"),
 ];
 const README: &str = include_str!("../../../../README.md");
 
