@@ -2,8 +2,8 @@
 
 mod support;
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Output, Stdio};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use support::server::shown;
 use support::{Client, Login, TestServer};
@@ -444,4 +444,54 @@ fn a14_secrets_are_in_no_file_and_folders_are_the_owner_s_alone() {
     assert!(files > 4, "only {files} files");
     let mode = std::fs::metadata(server.data()).expect("data/").permissions().mode() & 0o777;
     assert_eq!(mode, 0o700, "data/ is {mode:o}");
+}
+
+#[test]
+fn m21_root_is_warned_of_and_the_unit_has_a_user_of_its_own() {
+    let server = TestServer::start();
+    let is_root = std::fs::metadata(server.data()).is_ok_and(|data| data.uid() == 0);
+    assert_eq!(server.log().contains("running as root"), is_root, "{}", server.log());
+    let empty = tempfile::tempdir().expect("a folder");
+    let unit = out(&ended(
+        server
+            .command(&["unit"])
+            .current_dir(empty.path())
+            .output()
+            .expect("it runs"),
+        0,
+    ));
+    for line in ["DynamicUser=yes", "NoNewPrivileges=yes", "CapabilityBoundingSet="] {
+        assert!(unit.lines().any(|have| have == line), "{line} is not in\n{unit}");
+    }
+    let own = out(&ended(server.run(&["unit"]), 0));
+    assert!(
+        own.contains("\nUser=watchpost\n") && own.contains(&server.data().display().to_string()),
+        "{own}"
+    );
+}
+
+#[test]
+fn m22_the_unit_is_one_that_systemd_takes_and_calls_confined() {
+    let server = TestServer::prepared("localhost", "");
+    let unit = out(&ended(server.run(&["unit"]), 0));
+    let path = server.dir().join("watchpost.service");
+    std::fs::write(&path, &unit).expect("written");
+    for line in [
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "LimitNOFILE=65536",
+    ] {
+        assert!(unit.lines().any(|have| have == line), "{line} is not in\n{unit}");
+    }
+    let analyse = Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--threshold=25"])
+        .arg(&path)
+        .output();
+    match analyse {
+        // The exposure, of 10.0, is below 2.5.
+        Ok(output) => assert!(output.status.success(), "{}", shown(&output)),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}"),
+    }
 }

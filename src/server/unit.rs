@@ -98,6 +98,7 @@ RestartSec=2
 # The appliance takes at most ten seconds.
 TimeoutStopSec=15
 LimitNOFILE=65536
+MemoryMax=1G
 {user}{CONFINEMENT}
 [Install]
 WantedBy=multi-user.target
