@@ -4,6 +4,7 @@ use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,23 +73,32 @@ impl Line {
 #[derive(Serialize)]
 struct Stamped<'a> {
     time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
     #[serde(flatten)]
     line: &'a Line,
 }
 
+/// Where a full JID is connected from, if that is known.
+pub type Addresses = Arc<dyn Fn(&str) -> Option<IpAddr> + Send + Sync>;
+
 /// The log: append-only, mode 0600, rotated. A cheap handle.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Audit {
     path: Arc<PathBuf>,
+    addresses: Addresses,
 }
 
 /// One writer at a time, through whichever handle, so that rotation and lines do not mix.
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Audit {
-    /// The log in that file, which is made when the first line is.
-    pub fn new(path: PathBuf) -> Audit {
-        Audit { path: Arc::new(path) }
+    /// The log in that file, which is made when the first line is. Each line says where its JID is connected from.
+    pub fn new(path: PathBuf, addresses: Addresses) -> Audit {
+        Audit {
+            path: Arc::new(path),
+            addresses,
+        }
     }
 
     /// Appends a line and waits until it is on the disk.
@@ -112,7 +122,8 @@ impl Audit {
     fn append(&self, line: &Line) -> io::Result<()> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-        let mut text = serde_json::to_vec(&Stamped { time, line })?;
+        let address = (self.addresses)(&line.jid);
+        let mut text = serde_json::to_vec(&Stamped { time, address, line })?;
         text.push(b'\n');
         let mut file = self.open()?;
         file.write_all(&text)?;
@@ -176,11 +187,16 @@ mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
 
+    /// One JID is connected from somewhere.
+    fn known() -> Addresses {
+        Arc::new(|jid| (jid == "op@mon.example/desk").then_some(IpAddr::from([192, 0, 2, 7])))
+    }
+
     #[test]
     fn m15_a_line_is_json_in_a_file_that_only_its_owner_reads() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("audit.log");
-        let audit = Audit::new(path.clone());
+        let audit = Audit::new(path.clone(), known());
         let line = Line {
             argv: vec!["/bin/echo".to_owned(), "a\n\"b\"".to_owned()],
             ..Line::new(Event::Start, "op@mon.example/desk", "shell")
@@ -199,7 +215,11 @@ mod tests {
             (lines[0]["event"].as_str(), lines[0]["argv"][1].as_str()),
             (Some("start"), Some("a\n\"b\""))
         );
-        assert_eq!(lines[1]["event"], "refused");
+        assert_eq!(lines[0]["address"], "192.0.2.7");
+        assert_eq!(
+            (lines[1]["event"].as_str(), lines[1].get("address")),
+            (Some("refused"), None)
+        );
         assert_eq!(std::fs::metadata(&path).expect("a file").mode() & 0o777, 0o600);
     }
 
@@ -207,7 +227,7 @@ mod tests {
     fn m15_a_run_that_is_dropped_in_its_middle_has_an_end() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("audit.log");
-        let audit = Audit::new(path.clone());
+        let audit = Audit::new(path.clone(), known());
         drop(audit.opened(Line::new(Event::End, "boss@mon.example/desk", "reboot")));
         let text = std::fs::read_to_string(&path).expect("a log");
         assert!(
@@ -219,7 +239,7 @@ mod tests {
     #[test]
     fn a_full_file_is_rotated_and_the_oldest_goes() {
         let dir = tempfile::tempdir().expect("a folder");
-        let audit = Audit::new(dir.path().join("audit.log"));
+        let audit = Audit::new(dir.path().join("audit.log"), known());
         for number in 0..=KEPT {
             std::fs::write(audit.numbered(number), [b'0' + number as u8]).expect("written");
         }

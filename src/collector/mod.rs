@@ -28,7 +28,7 @@ mod telling;
 mod tests;
 mod times;
 
-pub use audit::{Audit, Event, Line};
+pub use audit::{Addresses, Audit, Event, Line};
 pub use kept::Kept;
 pub use options::{Directory, HostCommands, Options, Parameter, RebootOptions, ShellCommand};
 pub use output::{Finished, Output, Ticket, Work};
@@ -125,7 +125,8 @@ impl Collector {
         let history = History::new(host.memory.clone(), limits.history_statistics_max);
         let desk = Desk::new(host.memory.clone(), rules, limits);
         let board = Arc::new(Board::new(desk, history));
-        let audit = Audit::new(options.audit.clone());
+        let directory = Arc::clone(&host.directory);
+        let audit = Audit::new(options.audit.clone(), Arc::new(move |jid| directory.address(jid)));
         let mut list = commands::all(&options, jid.domain().as_str(), &board, &audit, &host);
         list.extend(host.commands);
         list.insert(0, Arc::new(commands::Help::new(&options.host, &list)));

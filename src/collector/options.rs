@@ -5,6 +5,7 @@ use crate::monitor;
 use crate::service::session;
 use crate::stanza::Role;
 use jid::BareJid;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -171,6 +172,8 @@ pub trait Directory: Send + Sync {
     fn role(&self, account: &BareJid) -> Option<Role>;
     /// Whether that is the account's password. Slow by design: it blocks.
     fn has_password(&self, account: &BareJid, password: &str) -> bool;
+    /// Where a full JID is connected from, if that is known.
+    fn address(&self, jid: &str) -> Option<IpAddr>;
     /// All accounts with one of these roles.
     fn accounts(&self, roles: &[Role]) -> Vec<BareJid>;
 }

@@ -317,6 +317,7 @@ impl Negotiation {
         match management::resume(&self.shared, self.account.as_ref()?, resume).await {
             Ok((bound, handled)) => {
                 info!(peer = %self.peer, jid = %bound.jid(), "session resumed");
+                bound.set_peer(self.peer);
                 stream.resumed(handled);
                 Some(Step::Bound(bound))
             }
@@ -360,6 +361,7 @@ impl Negotiation {
                 if let Some(lang) = stream.lang() {
                     session.set_lang(lang);
                 }
+                session.set_peer(self.peer);
                 session.set_copies(carbons);
                 if let Some(client) = client {
                     self.shared.router.replace_client(&session, client);

@@ -69,6 +69,7 @@ use jid::BareJid;
 use sender::Sender;
 use sessions::Bound;
 use shared::{Shared, random_id};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -288,6 +289,11 @@ impl Router {
         if self.shared.detached.remove(session) {
             self.unbind(session);
         }
+    }
+
+    /// Where the session of a full JID is connected from; `None` for none, and for those within the process.
+    pub fn address(&self, jid: &str) -> Option<IpAddr> {
+        self.shared.session(&parse_jid(jid)?)?.peer()
     }
 
     /// All bound sessions, for the operator's status.

@@ -7,6 +7,7 @@ use crate::store::Ticket;
 use crate::xml::Frame;
 use jid::{BareJid, FullJid, Jid};
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
@@ -24,6 +25,7 @@ pub struct Session {
     sink: Arc<Sink>,
     since: SystemTime,
     lang: OnceLock<String>,
+    peer: Mutex<Option<IpAddr>>,
     client: OnceLock<String>,
     priority: AtomicI16,
     interested: AtomicBool,
@@ -75,6 +77,7 @@ impl Session {
             sink,
             since: SystemTime::now(),
             lang: OnceLock::new(),
+            peer: Mutex::default(),
             client: OnceLock::new(),
             priority: AtomicI16::new(UNAVAILABLE),
             interested: AtomicBool::new(false),
@@ -144,6 +147,16 @@ impl Session {
     pub(super) fn set_client(&self, client: String) {
         // Each session is bound once, by one client.
         let _ = self.client.set(client);
+    }
+
+    /// Where its client is connected from, or was last; `None` within the process.
+    pub fn peer(&self) -> Option<IpAddr> {
+        *locked(&self.peer)
+    }
+
+    /// Says where its client is connected from; `net/` does so when a resource is bound, and when it is resumed.
+    pub fn set_peer(&self, peer: IpAddr) {
+        *locked(&self.peer) = Some(peer);
     }
 
     /// Whether it is a hosted service, which answers for its account's bare JID itself.

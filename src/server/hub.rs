@@ -83,7 +83,8 @@ impl Hub {
     /// Hands the router the commands of service administration; on a runtime.
     pub fn offer_commands(&self, stop: Arc<Notify>) {
         let settings = locked(&self.config).settings.clone();
-        let audit = Audit::new(settings.audit_path());
+        let router = self.router.clone();
+        let audit = Audit::new(settings.audit_path(), Arc::new(move |jid| router.address(jid)));
         let administration = Administration {
             accounts: self.accounts(),
             router: self.router.clone(),

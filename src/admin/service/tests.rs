@@ -31,7 +31,7 @@ fn scene() -> Scene {
         invitation_time: chrono::TimeDelta::days(7),
         running: true,
     };
-    let audit = Audit::new(path.clone());
+    let audit = Audit::new(path.clone(), Arc::new(|_| None));
     let stop = Arc::new(Notify::new());
     let administration = Administration {
         accounts: Accounts::new(bench.store.clone(), bench.router.clone(), options),

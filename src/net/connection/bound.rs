@@ -2,6 +2,7 @@
 
 use crate::router::{Router, Session};
 use jid::FullJid;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,11 @@ impl BoundSession {
 
     pub(in crate::net) fn jid(&self) -> &FullJid {
         self.session.jid()
+    }
+
+    /// Says where the connection comes from.
+    pub(in crate::net) fn set_peer(&self, peer: IpAddr) {
+        self.session.set_peer(peer);
     }
 
     /// The connection is lost: see [`Router::detach`].

@@ -2,21 +2,25 @@
 
 use crate::collector::Directory;
 use crate::monitor::{Memory, Write};
+use crate::router::Router;
 use crate::stanza::Role;
 use crate::store::{Batch, Store, StoreError};
 use jid::{BareJid, DomainPart};
+use std::net::IpAddr;
 
 /// The accounts of the own domain.
 pub(super) struct Accounts {
     store: Store,
+    router: Router,
     domain: DomainPart,
 }
 
 impl Accounts {
     /// The accounts beside that one.
-    pub(super) fn new(store: Store, account: &BareJid) -> Accounts {
+    pub(super) fn new(store: Store, router: Router, account: &BareJid) -> Accounts {
         Accounts {
             store,
+            router,
             domain: account.domain().to_owned(),
         }
     }
@@ -31,6 +35,10 @@ impl Directory for Accounts {
     fn has_password(&self, account: &BareJid, password: &str) -> bool {
         let node = account.node().filter(|_| *account.domain() == *self.domain);
         node.is_some_and(|node| self.store.accounts().verify_password(node.as_str(), password))
+    }
+
+    fn address(&self, jid: &str) -> Option<IpAddr> {
+        self.router.address(jid)
     }
 
     fn accounts(&self, roles: &[Role]) -> Vec<BareJid> {

@@ -190,7 +190,7 @@ async fn run(place: Place, stopping: watch::Receiver<bool>, kept: Option<Left>) 
         return (Ended::Lost("its sampling thread could not be started"), kept);
     };
     let host = Host {
-        directory: Arc::new(Accounts::new(place.store.clone(), account)),
+        directory: Arc::new(Accounts::new(place.store.clone(), place.router.clone(), account)),
         memory,
         processes: place.processes.clone(),
         checks: place.book.clone(),
