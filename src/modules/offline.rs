@@ -53,10 +53,15 @@ impl Module for OfflineMessages {
         }
     }
 
-    fn kept_acknowledged(&self, cx: &Context<'_>, session: &Session, id: u64) {
+    fn kept_acknowledged(&self, cx: &Context<'_>, session: &Session, ids: &[u64]) {
         let waiting = Waiting::of(cx, session);
-        let acknowledged: Vec<_> = waiting.unseen().filter(|message| message.id <= id).collect();
-        settle(cx, session, &waiting.seen(), &acknowledged);
+        // Also what it has since seen in the archive as well: nobody needs to be given it again.
+        let is_done = |message: &&OfflineMessage| ids.contains(&message.id);
+        let all = waiting.messages.iter().map(|(message, _)| message);
+        let acknowledged: Vec<_> = all.filter(is_done).collect();
+        let mut seen = waiting.seen();
+        seen.retain(|message| !is_done(message));
+        settle(cx, session, &seen, &acknowledged);
         // What came since is next.
         if session.takes_messages() {
             self.replay(cx, session);

@@ -231,10 +231,10 @@ pub trait Module: Send + Sync {
         false
     }
 
-    /// A client has acknowledged what it was sent from the store, up to and with this id: see
+    /// A client has acknowledged what it was sent from the store, under these ids: see
     /// [`Sink::push_backlog`](super::Sink::push_backlog).
-    fn kept_acknowledged(&self, cx: &Context<'_>, session: &Session, id: u64) {
-        let _ = (cx, session, id);
+    fn kept_acknowledged(&self, cx: &Context<'_>, session: &Session, ids: &[u64]) {
+        let _ = (cx, session, ids);
     }
 
     /// A session ended before its client acknowledged what it was sent from the store: that is free for another one.

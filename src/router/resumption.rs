@@ -165,14 +165,14 @@ impl Router {
     /// It was not sent so many: the stream must end.
     pub fn acknowledged(&self, session: &Arc<Session>, h: u32) -> Result<(), HandledCountTooHigh> {
         let kept = session.sink().acknowledge(h)?;
-        self.tell_kept(session, kept);
+        self.tell_kept(session, &kept);
         Ok(())
     }
 
-    fn tell_kept(&self, session: &Arc<Session>, kept: Option<u64>) {
-        if let Some(id) = kept {
+    fn tell_kept(&self, session: &Arc<Session>, kept: &[u64]) {
+        if !kept.is_empty() {
             self.shared
-                .each(Some(session), |module, cx| module.kept_acknowledged(cx, session, id));
+                .each(Some(session), |module, cx| module.kept_acknowledged(cx, session, kept));
         }
     }
 
@@ -232,7 +232,7 @@ impl Router {
         let (session, handled) = (Arc::clone(&waiting.session), waiting.handled);
         match session.sink().reattach(h) {
             Ok(kept) => {
-                self.tell_kept(&session, kept);
+                self.tell_kept(&session, &kept);
                 presence::heard_again(&self.shared, &session);
                 Ok(Resuming::Resumed { session, handled })
             }

@@ -316,6 +316,30 @@ fn offline_messages_stay_in_the_store_until_they_are_acknowledged() {
 }
 
 #[test]
+fn offline_messages_that_a_client_acknowledges_after_it_has_read_the_archive_do_not_come_again() {
+    let bench = Bench::new();
+    let ada = bench.online("ada/desk");
+    ada.send(&chat("1"));
+    ada.send(&chat("2"));
+    let mut bob = Phone::new(&bench, bench.connect("bob/phone"));
+    bob.client.send("<presence/>");
+    assert_eq!(bob.read().len(), 3);
+    // What is kept while it reads the archive, for it is away, is another's still.
+    bob.client.send("<presence type='unavailable'/>");
+    ada.send(&chat("3"));
+    bob.client
+        .send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>");
+    bob.acknowledge(&bench);
+    assert_eq!(stored(&bench), 1);
+    bob.client.end();
+    let again = bench.connect("bob/tablet");
+    again.send("<presence/>");
+    let received = again.received();
+    assert_eq!(received.len(), 2, "{received:?}");
+    assert!(received[1].contains("body=3"));
+}
+
+#[test]
 fn offline_messages_outlive_a_server_that_stops_before_they_are_acknowledged() {
     let bench = Bench::new();
     bench.online("ada/desk").send(&chat("1"));

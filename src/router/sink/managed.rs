@@ -41,14 +41,14 @@ impl Sink {
         self.lock().resumption().is_some_and(|(own, _)| own == id)
     }
 
-    /// The client has handled so many elements, modulo 2^32. Returns the last id under which one of them was kept.
+    /// The client has handled so many elements, modulo 2^32. Returns the ids under which some of them were kept.
     ///
     /// # Errors
     /// It was not sent so many.
-    pub(in crate::router) fn acknowledge(&self, h: u32) -> Result<Option<u64>, HandledCountTooHigh> {
+    pub(in crate::router) fn acknowledge(&self, h: u32) -> Result<Vec<u64>, HandledCountTooHigh> {
         let mut queue = self.lock();
         let Some(sent) = &mut queue.unacknowledged else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
         let was_full = sent.is_full();
         let kept = sent.acknowledge(h)?;
@@ -114,7 +114,7 @@ impl Sink {
     ///
     /// # Errors
     /// It was not sent so many; nothing has changed.
-    pub(in crate::router) fn reattach(&self, h: u32) -> Result<Option<u64>, HandledCountTooHigh> {
+    pub(in crate::router) fn reattach(&self, h: u32) -> Result<Vec<u64>, HandledCountTooHigh> {
         let kept = self.acknowledge(h)?;
         let mut queue = self.lock();
         let again = queue.unacknowledged.as_mut().map(|sent| {

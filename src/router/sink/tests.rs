@@ -143,7 +143,7 @@ fn what_is_not_acknowledged_stops_what_follows_until_it_is() {
     assert!(!is_ready(&sink), "the window is full");
     assert!(drained(&sink).is_empty());
     assert_eq!(sink.acknowledge(4), Err(HandledCountTooHigh { send_count: 3 }));
-    assert_eq!(sink.acknowledge(2), Ok(None));
+    assert_eq!(sink.acknowledge(2), Ok(vec![]));
     assert!(is_ready(&sink));
     assert_eq!(drained(&sink), ["d"]);
     let back = sink.end();
@@ -175,12 +175,12 @@ fn what_was_not_acknowledged_is_written_again_first_and_bounds_nothing() {
     sink.set_active(false);
     push_all(&sink, &["d", "e"]);
     assert_eq!(sink.reattach(9), Err(HandledCountTooHigh { send_count: 3 }));
-    assert_eq!(sink.reattach(1), Ok(None));
+    assert_eq!(sink.reattach(1), Ok(vec![]));
     assert_eq!(drained(&sink), ["b", "c", "d"]);
     push_all(&sink, &["f"]);
     sink.acknowledge(4).unwrap();
     assert_eq!(drained(&sink), ["e", "f"]);
-    assert_eq!(sink.acknowledge(6), Ok(None));
+    assert_eq!(sink.acknowledge(6), Ok(vec![]));
     assert!(sink.end().is_empty());
 }
 
@@ -260,8 +260,8 @@ fn what_is_kept_in_the_store_is_told_of_when_acknowledged() {
     assert!(sink.has_kept());
     drained(&sink);
     assert!(sink.has_kept());
-    assert_eq!(sink.acknowledge(1), Ok(Some(4)));
+    assert_eq!(sink.acknowledge(1), Ok(vec![4]));
     assert!(sink.has_kept());
-    assert_eq!(sink.acknowledge(2), Ok(Some(6)));
+    assert_eq!(sink.acknowledge(2), Ok(vec![6]));
     assert!(!sink.has_kept());
 }

@@ -74,17 +74,17 @@ impl Unacknowledged {
         self.requested = Some(self.entries.len());
     }
 
-    /// The client has handled so many, modulo 2^32. Returns the last id under which one of them was kept.
-    pub fn acknowledge(&mut self, h: u32) -> Result<Option<u64>, HandledCountTooHigh> {
+    /// The client has handled so many, modulo 2^32. Returns the ids under which some of them were kept, in order.
+    pub fn acknowledge(&mut self, h: u32) -> Result<Vec<u64>, HandledCountTooHigh> {
         let handled = h.wrapping_sub(self.acknowledged) as usize;
         if handled > self.entries.len() {
             let send_count = self.send_count();
             return Err(HandledCountTooHigh { send_count });
         }
-        let mut kept = None;
+        let mut kept = Vec::new();
         for entry in self.entries.drain(..handled) {
             self.bytes -= entry.rope.len();
-            kept = kept.max(entry.kept());
+            kept.extend(entry.kept());
         }
         self.acknowledged = h;
         self.requested = None;
@@ -149,15 +149,15 @@ mod tests {
                 queue.acknowledge(start.wrapping_sub(1)),
                 Err(HandledCountTooHigh { send_count })
             );
-            assert_eq!(queue.acknowledge(start), Ok(None));
+            assert_eq!(queue.acknowledge(start), Ok(vec![]));
             assert_eq!(queue.entries().count(), 3);
-            assert_eq!(queue.acknowledge(start.wrapping_add(2)), Ok(None));
+            assert_eq!(queue.acknowledge(start.wrapping_add(2)), Ok(vec![]));
             assert_eq!(queue.entries().count(), 1);
             assert_eq!(
                 queue.acknowledge(start.wrapping_add(1)),
                 Err(HandledCountTooHigh { send_count })
             );
-            assert_eq!(queue.acknowledge(send_count), Ok(None));
+            assert_eq!(queue.acknowledge(send_count), Ok(vec![]));
             assert_eq!(queue.entries().count(), 0);
             assert_eq!(queue.bytes, 0);
         }
@@ -188,12 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_kept_element_that_was_acknowledged_is_named() {
+    fn the_kept_elements_that_were_acknowledged_are_named() {
         let mut queue = unacknowledged(0, 0);
         for origin in [Origin::Kept(7), Origin::Kept(9), Origin::Alone, Origin::Kept(12)] {
             queue.push(entry(origin));
         }
-        assert_eq!(queue.acknowledge(3), Ok(Some(9)));
-        assert_eq!(queue.acknowledge(3), Ok(None));
+        assert_eq!(queue.acknowledge(3), Ok(vec![7, 9]));
+        assert_eq!(queue.acknowledge(3), Ok(vec![]));
     }
 }
