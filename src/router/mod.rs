@@ -166,7 +166,7 @@ impl Router {
         };
         let session = Arc::new(Session::new(jid, role, sink));
         while !self.admit(&session) {
-            match self.shared.detached.oldest(account) {
+            match self.shared.detached.take_oldest(account) {
                 Some(oldest) => self.unbind(&oldest),
                 None => return Err(Condition::ResourceConstraint.into()),
             }

@@ -87,14 +87,15 @@ struct Remembered {
 }
 
 impl Detached {
-    /// Adds one. Returns the account's oldest when there are too many.
+    /// Adds one. Takes the account's oldest when there are too many.
     fn add(&self, new: Waiting, detached_max: usize) -> Option<Arc<Session>> {
         let account = new.session.account().clone();
         let mut waiting = locked(&self.waiting);
         waiting.push(new);
-        let mut own = waiting.iter().filter(|other| *other.session.account() == account);
-        let oldest = own.next().map(|oldest| Arc::clone(&oldest.session));
-        oldest.filter(|_| own.count() >= detached_max)
+        let own = waiting.iter().filter(|other| *other.session.account() == account);
+        let is_full = own.count() > detached_max;
+        drop(waiting);
+        if is_full { self.take_oldest(&account) } else { None }
     }
 
     fn take(&self, session: &Arc<Session>) -> Option<Waiting> {
@@ -108,11 +109,14 @@ impl Detached {
         self.take(session).map(|waiting| self.remember(&waiting)).is_some()
     }
 
-    /// The one of an account that has waited longest.
-    pub fn oldest(&self, account: &BareJid) -> Option<Arc<Session>> {
-        let waiting = locked(&self.waiting);
-        let oldest = waiting.iter().find(|other| other.session.account() == account);
-        oldest.map(|oldest| Arc::clone(&oldest.session))
+    /// Takes the one of an account that has waited longest: it is the caller's to end, and nobody can resume it any more.
+    pub fn take_oldest(&self, account: &BareJid) -> Option<Arc<Session>> {
+        let mut waiting = locked(&self.waiting);
+        let at = waiting.iter().position(|other| other.session.account() == account)?;
+        let oldest = waiting.remove(at);
+        drop(waiting);
+        self.remember(&oldest);
+        Some(oldest.session)
     }
 
     /// Those whose time is over, or that must end.
@@ -231,6 +235,8 @@ impl Router {
     fn reattach(&self, waiting: Waiting, h: u32) -> Result<Resuming, Unresumable> {
         let (session, handled) = (Arc::clone(&waiting.session), waiting.handled);
         match session.sink().reattach(h) {
+            // Whoever has ended it did not ask who owned it.
+            _ if session.has_ended() => Err(Unresumable::Gone { handled: Some(handled) }),
             Ok(kept) => {
                 self.tell_kept(&session, &kept);
                 presence::heard_again(&self.shared, &session);

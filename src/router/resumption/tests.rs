@@ -223,6 +223,51 @@ fn an_account_has_so_many_sessions_without_connection_and_the_oldest_ends() {
 }
 
 #[test]
+fn a_session_that_ended_while_a_connection_took_it_is_neither_resumed_nor_in_the_way() {
+    let bench = Bench::new();
+    let phones = ["bob/1", "bob/2", "bob/3"].map(|address| Phone::online(&bench, address));
+    let (ended, waits) = (&phones[0], &phones[1]);
+    let waiting = |phone: &Phone| Waiting {
+        session: Arc::clone(&phone.client.session),
+        handled: 7,
+        until: Instant::now() + MINUTE,
+    };
+    ended.cut(&bench);
+    let taken = bench.router.shared.detached.take(&ended.client.session).unwrap();
+    ended.client.end();
+    let gone = bench.router.reattach(taken, 0).unwrap_err();
+    assert_eq!(gone, Unresumable::Gone { handled: Some(0) });
+    // Put back, as one is whose client claims too much.
+    locked(&bench.router.shared.detached.waiting).push(waiting(ended));
+    waits.cut(&bench);
+    bench.connect("bob/4");
+    assert!(!waits.client.session.has_ended(), "there was room");
+    locked(&bench.router.shared.detached.waiting).insert(0, waiting(ended));
+    bench.connect("bob/5");
+    assert!(waits.client.session.has_ended());
+    assert!(!phones[2].client.session.has_ended());
+}
+
+#[test]
+fn whoever_takes_the_oldest_that_waits_owns_it() {
+    let bench = Bench::new();
+    let phones = ["bob/1", "bob/2"].map(|address| Phone::online(&bench, address));
+    for phone in &phones {
+        phone.cut(&bench);
+    }
+    let detached = &bench.router.shared.detached;
+    let oldest = detached.take_oldest(&account("bob")).unwrap();
+    assert!(Arc::ptr_eq(&oldest, &phones[0].client.session));
+    assert!(
+        detached.take(&oldest).is_none(),
+        "a connection that comes to resume it is too late"
+    );
+    assert_eq!(phones[1].resumed(&bench), 0);
+    assert!(detached.take_oldest(&account("bob")).is_none(), "a connection has it");
+    assert!(!phones[1].client.session.has_ended());
+}
+
+#[test]
 fn n06_a_new_session_takes_the_resource_of_one_that_waits() {
     let bench = Bench::new();
     bench.befriend("ada", "bob");
