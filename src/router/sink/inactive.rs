@@ -20,8 +20,11 @@ pub(super) struct Subject {
 enum Kind {
     Presence,
     ChatState,
-    /// Of this node.
-    Event(String),
+    /// Of the item with this id, at this node.
+    Event {
+        node: String,
+        id: String,
+    },
 }
 
 /// What is held back, the latest of each subject, in the order in which they came.
@@ -98,13 +101,22 @@ fn is_note(child: &Child<'_>) -> bool {
     }
 }
 
-/// Events of the account's contacts (XEP-0163) may wait; a service's, and alerts, may not.
+/// Events of the account's contacts (XEP-0163) may wait; a service's, and alerts, may not. One that tells of no item, or of
+/// several, is the latest of none: a bookmark's retraction says nothing of the next one.
 fn event(event: &Element, is_personal: bool) -> Option<Kind> {
     let items = event.get_child("items", ns::PUBSUB_EVENT)?;
     let node = items.attr("node")?;
     let payloads = items.children().flat_map(Element::children);
     let is_alert = node == ns::CODEBITS || payloads.into_iter().any(|payload| payload.ns() == ns::CODEBITS);
-    (is_personal && !is_alert).then(|| Kind::Event(node.to_owned()))
+    let mut told = items.children();
+    let (Some(item), None) = (told.next(), told.next()) else {
+        return None;
+    };
+    let id = item.attr("id").filter(|_| item.is("item", ns::PUBSUB_EVENT))?;
+    (is_personal && !is_alert).then(|| Kind::Event {
+        node: node.to_owned(),
+        id: id.to_owned(),
+    })
 }
 
 /// Whether an entry may wait at all: what the store or the disk has to do with may not.
@@ -156,6 +168,33 @@ mod tests {
             "no XML",
         ] {
             assert_eq!(subject(important), None, "{important}");
+        }
+    }
+
+    #[test]
+    fn an_event_takes_the_place_of_another_about_the_same_item_alone() {
+        let told = |items: &str| {
+            subject(&format!(
+                "<message from='a@x'><event xmlns='http://jabber.org/protocol/pubsub#event'>{items}</event></message>"
+            ))
+        };
+        let item = |node: &str, id: &str, payload: &str| {
+            told(&format!(
+                "<items node='{node}'><item id='{id}'><conference xmlns='urn:xmpp:bookmarks:1' name='{payload}'/></item></items>"
+            ))
+        };
+        let bookmark = item("urn:xmpp:bookmarks:1", "one@rooms", "old");
+        assert!(bookmark.is_some());
+        assert_eq!(bookmark, item("urn:xmpp:bookmarks:1", "one@rooms", "new"));
+        assert_ne!(bookmark, item("urn:xmpp:bookmarks:1", "two@rooms", "old"));
+        assert_ne!(bookmark, item("other", "one@rooms", "old"));
+        for whole in [
+            "<items node='urn:xmpp:bookmarks:1'><item id='one@rooms'/><item id='two@rooms'/></items>",
+            "<items node='urn:xmpp:bookmarks:1'><retract id='one@rooms'/></items>",
+            "<items node='urn:xmpp:bookmarks:1'><item/></items>",
+            "<purge node='urn:xmpp:bookmarks:1'/>",
+        ] {
+            assert_eq!(told(whole), None, "{whole}");
         }
     }
 
