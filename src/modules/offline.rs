@@ -376,4 +376,19 @@ mod tests {
         assert_eq!(bob.session.sink().closing(), None);
         assert_eq!(bob.received().len(), 11);
     }
+
+    #[test]
+    fn what_was_kept_while_a_backlog_was_not_read_follows_it_and_leaves_the_store() {
+        let bench = Bench::new();
+        let (ada, bob) = (bench.online("ada/desk"), bench.connect("bob/desk"));
+        for body in ["one", "two"] {
+            bob.send("<presence type='unavailable'/>");
+            ada.send(&chat(body));
+            bob.send("<presence/>");
+        }
+        assert!(bench.store.offline().list("bob", chrono::Utc::now()).is_empty());
+        let received = bob.received().join("\n");
+        let at = |body: &str| received.find(&format!("body={body}"));
+        assert!(at("one").is_some() && at("one") < at("two"), "{received}");
+    }
 }

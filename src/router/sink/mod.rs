@@ -97,19 +97,21 @@ impl Sink {
     }
 
     /// Queues what was kept for the account while it was away, as a whole, whatever the bounds: the store has its own.
-    /// Each element with the id under which it stays in the store until it is acknowledged, or with none when it is kept
-    /// no longer. `false` when it was refused: the session ends, or has not read the backlog before.
+    /// While an earlier backlog is not read, another must find room as anything else must, or whoever reads nothing could be
+    /// sent one after the other. Each element with the id under which it stays in the store until it is acknowledged, or with
+    /// none when it is kept no longer. `false` when it was refused: the session ends, or has no room.
     pub fn push_backlog(&self, ropes: Vec<(Rope, Option<u64>)>) -> bool {
+        let bytes = ropes.iter().map(|(rope, _)| rope.len()).sum();
         let mut queue = self.lock();
-        if queue.closing.is_some() || queue.ended || queue.free > 0 {
+        let free = queue.free == 0;
+        if queue.closing.is_some() || queue.ended || !free && !self.has_room(&queue, ropes.len(), bytes) {
             return false;
         }
         queue.release();
-        queue.free = ropes.len();
-        queue.entries.extend(ropes.into_iter().map(|(rope, kept)| Entry {
-            free: true,
-            ..Entry::new(rope, None, kept.map_or(Origin::Alone, Origin::Kept))
-        }));
+        for (rope, kept) in ropes {
+            let entry = Entry::new(rope, None, kept.map_or(Origin::Alone, Origin::Kept));
+            queue.push(Entry { free, ..entry });
+        }
         drop(queue);
         self.changed.notify_one();
         true
@@ -135,8 +137,7 @@ impl Sink {
             Some(subject) if queue.inactive.is_some() => self.hold_back(&mut queue, subject, entry),
             _ => {
                 queue.release();
-                let bytes = queue.bytes.saturating_add(entry.rope.len());
-                if queue.entries.len() - queue.free >= self.stanzas_max || bytes > self.bytes_max {
+                if !self.has_room(&queue, 1, entry.rope.len()) {
                     queue.closing = Some(Closing::ResourceConstraint);
                     drop(queue);
                     self.changed.notify_one();
@@ -151,6 +152,11 @@ impl Sink {
             self.changed.notify_one();
         }
         true
+    }
+
+    fn has_room(&self, queue: &Queue, stanzas: usize, bytes: usize) -> bool {
+        let counted = queue.entries.len() - queue.free;
+        counted.saturating_add(stanzas) <= self.stanzas_max && queue.bytes.saturating_add(bytes) <= self.bytes_max
     }
 
     /// Keeps an element back, unless that would fill half of the queue: then all of them go.
@@ -275,7 +281,11 @@ impl Queue {
     }
 
     fn push(&mut self, entry: Entry) {
-        self.bytes = self.bytes.saturating_add(entry.rope.len());
+        if entry.free {
+            self.free += 1;
+        } else {
+            self.bytes = self.bytes.saturating_add(entry.rope.len());
+        }
         self.entries.push_back(entry);
     }
 

@@ -87,17 +87,22 @@ fn bytes_are_bounded_too() {
 }
 
 #[test]
-fn a_backlog_counts_towards_no_bound_and_comes_once_at_a_time() {
+fn a_backlog_counts_towards_no_bound_and_the_next_does_while_it_is_not_read() {
     let sink = Sink::new(2, 4);
     assert!(sink.push_backlog(backlog(["aaaa", "bbbb", "cccc"])));
-    assert!(!sink.push_backlog(backlog(["dddd"])), "the first is not read");
+    assert!(!sink.push_backlog(backlog(["x", "y", "z"])), "too many");
+    assert!(!sink.push_backlog(backlog(["ddddd"])), "too large");
+    assert!(sink.push_backlog(backlog(["d"])));
     assert!(sink.push(rope("e"), None), "the bounds are free for what is new");
+    assert!(!sink.push_backlog(backlog(["f"])), "not beyond them");
     assert!(is_ready(&sink));
     let mut out = vec![];
     sink.drain(Ticket(0), usize::MAX, &mut out);
-    assert_eq!(texts(&out), ["aaaa", "bbbb", "cccc", "e"]);
+    assert_eq!(texts(&out), ["aaaa", "bbbb", "cccc", "d", "e"]);
     assert_eq!(sink.closing(), None);
-    assert!(sink.push_backlog(backlog(["dddd"])));
+    assert_eq!(sink.waiting(), (0, 0));
+    assert!(sink.push_backlog(backlog(["dddd", "eeee"])));
+    assert_eq!(sink.waiting(), (2, 0));
 }
 
 #[tokio::test]
