@@ -101,7 +101,7 @@ impl Resumed<'_> {
 impl Drop for Resumed<'_> {
     fn drop(&mut self) {
         if let Some(session) = &self.session {
-            self.router.detach(session, self.handled, Duration::MAX);
+            self.router.detach(session, self.handled, Duration::MAX, None);
         }
     }
 }

@@ -182,8 +182,9 @@ impl Router {
 
     /// A session's connection was lost; `handled` counts the stanzas that came over it. The session waits for another one
     /// as long as was agreed, `at_most` that long; `false` when it does not, and has ended: it cannot be resumed, or had
-    /// to end anyway.
-    pub fn detach(&self, session: &Arc<Session>, handled: u32, at_most: Duration) -> bool {
+    /// to end anyway. With a `silence` its watchers see it as [fallen silent](Router::fell_silent) that long ago, until it
+    /// is resumed.
+    pub fn detach(&self, session: &Arc<Session>, handled: u32, at_most: Duration, silence: Option<Duration>) -> bool {
         let detached = &self.shared.detached;
         let sink = session.sink();
         let Some(time) = sink.resumption_time().filter(|_| sink.closing().is_none()) else {
@@ -191,6 +192,10 @@ impl Router {
             return false;
         };
         sink.set_active(false);
+        // Before anybody can resume it, or it would stay silent to them.
+        if let Some(silence) = silence {
+            self.fell_silent(session, silence);
+        }
         let waiting = Waiting {
             session: Arc::clone(session),
             handled,

@@ -32,9 +32,9 @@ impl BoundSession {
     }
 
     /// The connection is lost: see [`Router::detach`].
-    pub(super) fn detach(&mut self, handled: u32, at_most: Duration) -> bool {
+    pub(super) fn detach(&mut self, handled: u32, at_most: Duration, silence: Option<Duration>) {
         self.detached = true;
-        self.router.detach(&self.session, handled, at_most)
+        self.router.detach(&self.session, handled, at_most, silence);
     }
 }
 

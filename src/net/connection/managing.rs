@@ -37,10 +37,8 @@ impl Connection {
             true => self.shared.options.times.dead_after.saturating_sub(silence),
             false => Duration::MAX,
         };
-        let waits = self.bound.detach(handled, at_most);
-        if waits && self.is_collector() && !is_resumed {
-            self.shared.router.fell_silent(&self.bound.session, silence);
-        }
+        let shown = self.is_collector() && !is_resumed;
+        self.bound.detach(handled, at_most, shown.then_some(silence));
     }
 
     /// What is no stanza.

@@ -5,6 +5,9 @@ use crate::router::bench::{Bench, Client, account};
 use crate::router::{Closing, Sink};
 use crate::stanza::Role;
 use proptest::prelude::*;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Wake, Waker};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const EVER: Duration = Duration::MAX;
@@ -39,7 +42,11 @@ impl Phone {
     }
 
     fn cut(&self, bench: &Bench) {
-        assert!(bench.router.detach(&self.client.session, 0, EVER));
+        assert!(bench.router.detach(&self.client.session, 0, EVER, None));
+    }
+
+    fn cut_after(&self, bench: &Bench, silence: Duration) {
+        assert!(bench.router.detach(&self.client.session, 0, EVER, Some(silence)));
     }
 
     fn resume(&self, bench: &Bench) -> Result<Resuming, Unresumable> {
@@ -85,7 +92,7 @@ fn a_lost_connection_is_no_lost_session_and_what_comes_meanwhile_waits() {
     // Written, and lost with the connection.
     bob.client.received();
     ada.send(&chat("3"));
-    assert!(bench.router.detach(&bob.client.session, 17, EVER));
+    assert!(bench.router.detach(&bob.client.session, 17, EVER, None));
     ada.send(&chat("4"));
     ada.send("<iq type='get' id='1' to='bob@@/phone'><query xmlns='urn:x'/></iq>");
     assert!(ada.received().is_empty(), "nobody sees that it is gone");
@@ -187,7 +194,7 @@ async fn a_session_that_a_connection_still_has_is_let_go_for_the_one_that_resume
         panic!("nobody let it go");
     };
     assert!(bob.client.session.sink().is_claimed());
-    assert!(bench.router.detach(&bob.client.session, 5, EVER));
+    assert!(bench.router.detach(&bob.client.session, 5, EVER, None));
     released.await.expect("it was let go");
     assert_eq!(bob.resumed(&bench), 5);
     assert!(!bob.client.session.sink().is_claimed());
@@ -298,7 +305,7 @@ fn whoever_ends_sessions_ends_those_that_wait_too() {
     // Closed before its connection was lost.
     let bob = Phone::online(&bench, "bob/phone");
     bob.client.session.sink().close(Closing::Reset);
-    assert!(!bench.router.detach(&bob.client.session, 0, EVER));
+    assert!(!bench.router.detach(&bob.client.session, 0, EVER, None));
     assert!(bench.router.sessions().is_empty());
 }
 
@@ -404,11 +411,49 @@ fn a_collector_that_waits_is_stale_to_its_watchers_until_it_is_back() {
     bench.befriend("ada", "web");
     let ada = bench.online("ada/desk");
     ada.received();
-    web.cut(&bench);
-    bench.router.fell_silent(&web.client.session, Duration::from_secs(30));
+    web.cut_after(&bench, Duration::from_secs(30));
     assert!(ada.received()[0].starts_with("presence <web/watchpost show=xa status=stale since "));
     web.resumed(&bench);
     assert_eq!(ada.received(), ["presence <web/watchpost"]);
+}
+
+/// A connection that resumes a session as soon as it is told that it may.
+struct Claimant {
+    router: Router,
+    account: BareJid,
+    id: String,
+}
+
+impl Wake for Claimant {
+    fn wake(self: Arc<Self>) {
+        let resumed = self.router.resume(&self.account, &self.id, 0);
+        assert!(matches!(resumed, Ok(Resuming::Resumed { .. })), "{resumed:?}");
+    }
+}
+
+#[test]
+fn a_collector_that_is_back_at_once_does_not_stay_stale() {
+    let bench = Bench::new();
+    let web = Phone::new(&bench, bench.collector("web"));
+    bench.befriend("ada", "web");
+    let ada = bench.online("ada/desk");
+    ada.received();
+    let Ok(Resuming::Occupied(mut released)) = web.resume(&bench) else {
+        panic!("nobody let it go");
+    };
+    let claimant = Claimant {
+        router: bench.router.clone(),
+        account: account("web"),
+        id: web.id.clone(),
+    };
+    let waker = Waker::from(Arc::new(claimant));
+    assert!(
+        Pin::new(&mut released)
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    web.cut_after(&bench, Duration::from_secs(30));
+    assert_eq!(ada.received().last().unwrap(), "presence <web/watchpost");
 }
 
 /// What happens to a client and its connection.
