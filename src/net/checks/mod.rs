@@ -10,13 +10,14 @@ use crate::monitor::checks::{
 use crate::monitor::checks::{Certificate, State};
 use crate::monitor::{Reading, Readings};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tls::Authorities;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -57,6 +58,7 @@ pub(super) async fn watch(options: Options, book: Book, readings: Readings, epoc
             systemctl: options.systemctl.clone(),
         }),
         looks: JoinSet::new(),
+        names: HashMap::new(),
     };
     tokio::join!(units, checks.go_on());
 }
@@ -67,30 +69,46 @@ struct Looking {
     epoch: Instant,
     places: Arc<Semaphore>,
     eyes: Arc<Eyes>,
-    looks: JoinSet<(String, Verdict)>,
+    looks: JoinSet<Verdict>,
+    /// Whose looks these are: one of each check at most.
+    names: HashMap<Id, String>,
 }
 
 impl Looking {
     async fn go_on(mut self) {
         loop {
             for check in self.book.due(self.epoch.elapsed()) {
-                let (eyes, places) = (self.eyes.clone(), self.places.clone());
-                self.looks.spawn(async move {
-                    // Nobody closes it.
-                    let _place = places.acquire().await;
-                    let verdict = eyes.look(&check).await;
-                    (check.name, verdict)
-                });
+                let (eyes, name) = (self.eyes.clone(), check.name.clone());
+                self.begin(name, async move { eyes.look(&check).await });
             }
             let due = self.book.next_due().map(|due| self.epoch + due);
             let publish = Instant::now() + PUBLISH_INTERVAL;
             tokio::select! {
-                Some(looked) = self.looks.join_next() => match looked {
-                    Ok((name, verdict)) => self.book.record(&name, verdict, self.epoch.elapsed(), SystemTime::now()),
-                    Err(error) => tracing::error!(%error, "a check has failed in an unheard-of way"),
-                },
+                Some(looked) = self.looks.join_next_with_id() => self.end(looked),
                 () = sleep_until(due.map_or(publish, |due| due.min(publish))) => self.book.publish(SystemTime::now()),
             }
+        }
+    }
+
+    fn begin(&mut self, name: String, look: impl Future<Output = Verdict> + Send + 'static) {
+        let places = self.places.clone();
+        let task = self.looks.spawn(async move {
+            // Nobody closes it.
+            let _place = places.acquire().await;
+            look.await
+        });
+        self.names.insert(task.id(), name);
+    }
+
+    /// A look that panics says nothing of the service, and must not leave what was last said of it for ever.
+    fn end(&mut self, looked: Result<(Id, Verdict), JoinError>) {
+        let (id, verdict) = looked.unwrap_or_else(|error| {
+            tracing::error!(%error, "a check has failed in an unheard-of way");
+            (error.id(), Verdict::down("the check itself has failed"))
+        });
+        if let Some(name) = self.names.remove(&id) {
+            self.book
+                .record(&name, verdict, self.epoch.elapsed(), SystemTime::now());
         }
     }
 }

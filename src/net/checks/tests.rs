@@ -1,7 +1,8 @@
 //! Looks at services that the tests themselves are.
 
 use super::*;
-use crate::monitor::checks::HttpCheck;
+use crate::monitor::Notebook;
+use crate::monitor::checks::{HttpCheck, Kept};
 use crate::net::certificates;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -219,4 +220,31 @@ async fn a_unit_is_what_systemctl_says() {
         units(&["a.service".to_owned(), "b.mount".to_owned()]).detail.as_deref(),
         Some("a.service, b.mount")
     );
+}
+
+#[tokio::test]
+async fn a_check_that_panics_is_down_and_looked_at_again() {
+    let now = (Duration::ZERO, SystemTime::now());
+    let checks = vec![check(What::Unit("x.service".to_owned()), TIME)];
+    let readings = Readings::default();
+    let book = Book::new(checks, Kept::default(), readings, Arc::new(Notebook::default()), now);
+    let mut looking = Looking {
+        book: book.clone(),
+        epoch: Instant::now(),
+        places: Arc::new(Semaphore::new(1)),
+        eyes: Arc::new(eyes()),
+        looks: JoinSet::new(),
+        names: HashMap::new(),
+    };
+    assert_eq!(book.due(TIME).len(), 1);
+    assert_eq!(book.next_due(), None, "it runs");
+    looking.begin("it".to_owned(), async { panic!("on purpose") });
+    let looked = looking.looks.join_next_with_id().await.expect("one");
+    looking.end(looked);
+    let verdict = book.list(SystemTime::now()).remove(0).verdict.expect("looked at");
+    assert_eq!(
+        (verdict.state, verdict.detail.as_str()),
+        (State::Critical, "the check itself has failed")
+    );
+    assert!(book.next_due().is_some() && looking.names.is_empty());
 }
