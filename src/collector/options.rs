@@ -32,9 +32,9 @@ pub struct Options {
     pub command_time_max: Duration,
     /// Bytes kept of each of stdout and stderr; never more than a mebibyte, for the answer is one stanza.
     pub command_output_bytes_max: usize,
-    /// Programs at once.
+    /// Programs at once, and callers' passwords looked at at once.
     pub commands_parallel_max: usize,
-    /// Programs that one account may start in a minute.
+    /// Programs that one account may start in a minute, and passwords that it may give.
     pub commands_per_minute_max: usize,
     /// Command sessions: their number, and how long one waits for the next stage.
     pub command_sessions: session::Limits,

@@ -1,4 +1,4 @@
-//! How many programs may run, and how often somebody may start one.
+//! How much of what is dear (a program, a look at a password) may go on at once, and how often somebody may begin it.
 
 use crate::stanza::{Condition, StanzaError};
 use jid::BareJid;
@@ -19,7 +19,7 @@ pub(super) struct Pace {
     starts: Mutex<BTreeMap<BareJid, Vec<Duration>>>,
 }
 
-/// The right to run one program, until it is dropped.
+/// The right to go on with one, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<AtomicUsize>);
 
@@ -30,7 +30,7 @@ impl Drop for Permit {
 }
 
 impl Pace {
-    /// So many programs at once, so many starts of one account in a minute.
+    /// So many at once, so many starts of one account in a minute.
     pub(super) fn new(parallel_max: usize, starts_max: usize) -> Pace {
         Pace {
             parallel_max,
@@ -40,10 +40,10 @@ impl Pace {
         }
     }
 
-    /// Lets an account start one program.
+    /// Lets an account start one.
     ///
     /// # Errors
-    /// `resource-constraint` when too many run, or it has started too many.
+    /// `resource-constraint` when too many go on, or the account has started too many.
     pub(super) fn admit(&self, account: &BareJid, now: Duration) -> Result<Permit, StanzaError> {
         let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
         starts.retain(|_, times| {
@@ -52,7 +52,7 @@ impl Pace {
         });
         if starts.get(account).map_or(0, Vec::len) >= self.starts_max {
             return Err(constraint(
-                "You have started too many programs within a minute. Wait a little.",
+                "You have asked for this too many times within a minute. Wait a little.",
             ));
         }
         let taken = self
@@ -62,7 +62,7 @@ impl Pace {
             });
         if taken.is_err() {
             return Err(constraint(
-                "Enough programs are running already. Wait until one has ended.",
+                "Enough of this is going on already. Wait until some of it has ended.",
             ));
         }
         starts.entry(account.clone()).or_default().push(now);

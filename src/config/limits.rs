@@ -182,9 +182,9 @@ section! {
         command_time: Limit<Time> = Limit::secs(30),
         /// Bytes kept of each of its outputs; past that it is ended.
         command_output: Limit<Size> = Limit::bytes(64 << 10),
-        /// Programs run at once.
+        /// Programs run at once, and callers' passwords looked at at once.
         command_parallel: Limit<Count> = Limit::count(2),
-        /// Programs that one account may start in a minute.
+        /// Programs that one account may start in a minute, and passwords that it may give.
         command_per_minute: Limit<Count> = Limit::count(10),
 
         /// Checks in all.

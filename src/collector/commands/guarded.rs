@@ -3,6 +3,7 @@
 
 use super::super::Directory;
 use super::super::audit::{Audit, Event, Line};
+use super::super::pace::Pace;
 use super::{FORM_TYPE, may_audit};
 use crate::service::command::{Command, Request, Stage, Step};
 use crate::service::form::{Field, FieldKind, Form};
@@ -16,15 +17,24 @@ const PASSWORD_CHARS_MAX: usize = 1_024;
 pub(super) struct Guarded {
     command: Arc<dyn Command>,
     directory: Arc<dyn Directory>,
+    pace: Arc<Pace>,
     audit: Audit,
 }
 
 impl Guarded {
-    pub(super) fn new(command: Arc<dyn Command>, directory: Arc<dyn Directory>, audit: Audit) -> Guarded {
+    /// Passwords have a pace of their own, which all guarded commands share: a check is slow and large (threat A13), and
+    /// whoever guesses would go on guessing.
+    pub(super) fn new(
+        command: Arc<dyn Command>,
+        directory: &Arc<dyn Directory>,
+        pace: &Arc<Pace>,
+        audit: &Audit,
+    ) -> Guarded {
         Guarded {
             command,
-            directory,
-            audit,
+            directory: directory.clone(),
+            pace: pace.clone(),
+            audit: audit.clone(),
         }
     }
 
@@ -83,10 +93,15 @@ impl Command for Guarded {
         let inner = self.command.step(&Request { answers, ..*request })?;
         let Step::Run(job) = inner else { return Ok(inner) };
         let (directory, account, audit) = (self.directory.clone(), request.caller.jid.to_bare(), self.audit.clone());
+        let permit = self.pace.admit(&account, request.now)?;
         let mut line = Line::new(Event::Refused, request.caller.jid.as_str(), self.node());
         Ok(Step::Run(Box::pin(async move {
-            let checked = tokio::task::spawn_blocking(move || directory.has_password(&account, &password)).await;
-            match checked {
+            // The permit goes along: the check goes on when nobody waits for it any more.
+            let check = move || {
+                let _permit = permit;
+                directory.has_password(&account, &password)
+            };
+            match tokio::task::spawn_blocking(check).await {
                 Ok(true) => job.await,
                 Ok(false) => {
                     line.outcome = Some("wrong password".to_owned());

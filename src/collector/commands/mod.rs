@@ -83,8 +83,9 @@ pub(super) fn all(
         list.push(Arc::new(heartbeat::Heartbeat::new(host.checks.clone())));
     }
     let dangerous = dangerous(options, board, audit);
+    let passwords = pace(options);
     list.extend(dangerous.into_iter().map(|command| match options.confirm_password {
-        true => Arc::new(guarded::Guarded::new(command, host.directory.clone(), audit.clone())),
+        true => Arc::new(guarded::Guarded::new(command, &host.directory, &passwords, audit)),
         false => command,
     }));
     if let Some(reboot) = &options.reboot {
@@ -101,10 +102,7 @@ fn dangerous(options: &Options, board: &Arc<Board>, audit: &Audit) -> Vec<Arc<dy
         let reboot = reboot::Reboot::new(options, reboot, board.clone(), audit.clone());
         list.push(Arc::new(reboot));
     }
-    let pace = Arc::new(Pace::new(
-        options.commands_parallel_max,
-        options.commands_per_minute_max,
-    ));
+    let pace = pace(options);
     let programs = [
         program::restart_unit(options, &pace, audit),
         program::log(options, &pace, audit),
@@ -119,6 +117,13 @@ fn dangerous(options: &Options, board: &Arc<Board>, audit: &Audit) -> Vec<Arc<dy
         list.push(Arc::new(shell));
     }
     list
+}
+
+fn pace(options: &Options) -> Arc<Pace> {
+    Arc::new(Pace::new(
+        options.commands_parallel_max,
+        options.commands_per_minute_max,
+    ))
 }
 
 /// What the commands about alerts share: where alerts are, and how times and accounts are told.

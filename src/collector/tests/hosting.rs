@@ -161,6 +161,35 @@ fn m25_a_password_is_asked_for_where_the_configuration_wants_it() {
 }
 
 #[test]
+fn m25_a_password_cannot_be_guessed_at_leisure() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut bench = hosting(dir.path(), |options| options.confirm_password = true);
+    let give = |bench: &mut Bench, node: &str, password: &str| {
+        let id = bench.open(BOSS, node);
+        let stage = format!("node='{node}' sessionid='{id}' action='next'");
+        bench.run(BOSS, &stage, &[("password", password)])
+    };
+    for guess in 0..10 {
+        let refused = give(&mut bench, "reboot", &format!("guess {guess}"));
+        assert_eq!(refused, Err("forbidden".to_owned()), "{guess}");
+    }
+    let late = give(&mut bench, "reboot", "boss's secret");
+    assert_eq!(late, Err("resource-constraint".to_owned()), "even the right one");
+    // Another command is no way round.
+    let id = bench.open(BOSS, "restart-unit");
+    let stage = |action: &str| format!("node='restart-unit' sessionid='{id}' action='{action}'");
+    bench
+        .run(BOSS, &stage("next"), &[("password", "boss's secret")])
+        .expect("the units");
+    let other = bench.run(BOSS, &stage("complete"), &[("unit", "nginx.service")]);
+    assert_eq!(other, Err("resource-constraint".to_owned()));
+    assert!(bench.collector.deadline().is_none() && !dir.path().join("ran").exists());
+    bench.now += Duration::from_secs(60);
+    give(&mut bench, "reboot", "boss's secret").expect("a minute later");
+    assert!(bench.collector.deadline().is_some(), "ordered");
+}
+
+#[test]
 fn m02_only_the_account_itself_may_and_none_that_looks_like_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut bench = hosting(dir.path(), |_| {});
