@@ -233,7 +233,9 @@ impl Run {
     pub(super) async fn run(&self, bounds: Bounds, audit: &Audit) -> Result<Report, StanzaError> {
         must_audit(audit, self.line(Event::Start)).await?;
         let opened = audit.opened(self.line(Event::End));
-        let ended = run::run(&self.argv, bounds).await;
+        // What is not run is told instead, and logged: without the secrets.
+        let argv = if bounds.dry { &self.shown } else { &self.argv };
+        let ended = run::run(argv, bounds).await;
         let mut line = self.line(Event::End);
         let report = match &ended {
             Ok(outcome) => {

@@ -238,6 +238,29 @@ fn m16_a_secret_is_neither_shown_nor_logged() {
 }
 
 #[test]
+fn m16_a_dry_run_tells_no_secret_not_even_a_short_one() {
+    let mut bench = Bench::new(|options| {
+        options.dry_run = true;
+        options.shell = vec![program(
+            "tell",
+            &["/bin/echo", "{pin}", "{word}"],
+            vec![parameter("pin", true), parameter("word", false)],
+        )];
+    })
+    .online();
+    let id = bench.open(OP, "shell");
+    let stage = |action: &str| format!("node='shell' sessionid='{id}' action='{action}'");
+    bench
+        .run(OP, &stage("next"), &[("command", "tell")])
+        .expect("the parameters");
+    let done = bench
+        .run(OP, &stage("complete"), &[("pin", "407"), ("word", "tea")])
+        .expect("completed");
+    let told = values(&done, "stdout");
+    assert_eq!(told, r#"dry run, nothing was started: ["/bin/echo", "***", "tea"]"#);
+}
+
+#[test]
 fn m15_what_cannot_be_audited_is_not_run() {
     let witness = tempfile::tempdir().expect("a folder");
     let file = witness.path().join("ran");
