@@ -192,7 +192,7 @@ section! {
         /// Checks that look at once; the others wait for their turn.
         checks_parallel: Limit<Count> = Limit::count(8),
 
-        /// HTTP connections at once; past that one waits.
+        /// HTTP connections at once; past that one is closed.
         http_connections: Limit<Count> = Limit::count(32),
         /// An HTTP request's body.
         http_body: Limit<Size<1_024>> = Limit::bytes(256 << 10),

@@ -43,7 +43,7 @@ pub struct Options {
     pub heartbeats: bool,
     /// `/alertmanager`.
     pub alertmanager: bool,
-    /// Connections at once; past that one waits for its turn.
+    /// Connections at once, of all listeners; past that one is closed.
     pub connections_max: usize,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
@@ -105,26 +105,26 @@ fn open(address: &SocketAddr) -> io::Result<TcpListener> {
 
 async fn accept(listener: TcpListener, places: Arc<Semaphore>, routes: Arc<Routes>) {
     let mut connections = JoinSet::new();
+    let mut complained = false;
     loop {
-        let place = match places.clone().try_acquire_owned() {
-            Ok(place) => place,
-            Err(_) => {
-                tracing::warn!("as many HTTP connections as limits.http_connections allows: the next one waits");
-                let Ok(place) = places.clone().acquire_owned().await else {
-                    return;
-                };
-                place
-            }
-        };
-        match listener.accept().await {
-            Ok((socket, peer)) => {
+        // The place comes last: a listener that nobody connects to must not keep one from the others.
+        let accepted = listener.accept().await;
+        match (accepted, places.clone().try_acquire_owned()) {
+            (Ok((socket, peer)), Ok(place)) => {
+                complained = false;
                 let routes = routes.clone();
                 connections.spawn(async move {
                     serve(socket, peer, routes).await;
                     drop(place);
                 });
             }
-            Err(error) => {
+            (Ok(_), Err(_)) => {
+                // Once for each flood.
+                if !std::mem::replace(&mut complained, true) {
+                    tracing::warn!("as many HTTP connections as limits.http_connections allows: others are closed");
+                }
+            }
+            (Err(error), _) => {
                 tracing::warn!(%error, "an HTTP connection could not be accepted");
                 sleep(PAUSE).await;
             }

@@ -126,5 +126,20 @@ async fn heads_bodies_times_and_connections_are_bounded() {
     for _ in 0..4 {
         silent.push(TcpStream::connect(web.addresses()[0]).await.expect("connected"));
     }
+    assert_eq!(ask(&web, "GET", "/nothing", "").await.0, "", "closed");
+    for mut socket in silent {
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    }
+    assert_eq!(ask(&web, "GET", "/nothing", "").await.0, "HTTP/1.1 404 Not Found");
+}
+
+#[tokio::test]
+async fn a_listener_that_nobody_connects_to_keeps_no_place() {
+    let (web, _) = web(|options| {
+        options.connections_max = 1;
+        options.listen.push(options.listen[0]);
+    })
+    .await;
+    assert_eq!(web.addresses().len(), 2);
     assert_eq!(ask(&web, "GET", "/nothing", "").await.0, "HTTP/1.1 404 Not Found");
 }
