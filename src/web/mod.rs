@@ -27,6 +27,8 @@ use tokio::time::{sleep, timeout};
 
 /// Bytes of a request's head.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// From a connection's begin to the end of its request's head: who sends nothing must not keep a heartbeat out.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(2);
 /// Before accepting goes on when the system has no more descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -141,7 +143,7 @@ async fn serve(socket: TcpStream, peer: SocketAddr, routes: Arc<Routes>) {
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(time_max)
+        .header_read_timeout(time_max.min(HEAD_TIME_MAX))
         .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(socket), service);

@@ -143,3 +143,15 @@ async fn a_listener_that_nobody_connects_to_keeps_no_place() {
     assert_eq!(web.addresses().len(), 2);
     assert_eq!(ask(&web, "GET", "/nothing", "").await.0, "HTTP/1.1 404 Not Found");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_no_head_has_less_time_than_a_request() {
+    let (web, _) = web(|_| {}).await;
+    let start = tokio::time::Instant::now();
+    let (status, _) = send(&web, "GET /metrics HTTP/1.1\r\nHost:").await;
+    let spent = start.elapsed();
+    assert!(
+        spent >= HEAD_TIME_MAX && spent < HEAD_TIME_MAX * 2,
+        "{spent:?}: {status}"
+    );
+}
