@@ -137,9 +137,11 @@ impl Book {
             readings,
             memory,
         };
-        if book.lock().beats != known {
-            book.remember();
+        let inner = book.lock();
+        if inner.beats != known {
+            book.remember(&inner);
         }
+        drop(inner);
         book.publish(clock);
         book
     }
@@ -184,11 +186,13 @@ impl Book {
     /// There is none of that name.
     pub fn beat(&self, name: &str, failed: Option<&str>, clock: SystemTime) -> Result<(), UnknownHeartbeat> {
         let failed = failed.map(|why| Verdict::down(why).detail);
-        match self.lock().beats.get_mut(name) {
+        let mut inner = self.lock();
+        match inner.beats.get_mut(name) {
             Some(beat) => *beat = Beat::came(clock, failed),
             None => return Err(UnknownHeartbeat(name.to_owned())),
         }
-        self.remember();
+        self.remember(&inner);
+        drop(inner);
         self.publish(clock);
         Ok(())
     }
@@ -233,9 +237,9 @@ impl Book {
         self.readings.set(MAKER, readings);
     }
 
-    fn remember(&self) {
-        let text = serde_json::to_string(&self.lock().beats);
-        if let Ok(text) = text {
+    /// Whoever calls keeps the lock: of two heartbeats at once, what is kept last must be what came last.
+    fn remember(&self, inner: &Inner) {
+        if let Ok(text) = serde_json::to_string(&inner.beats) {
             self.memory.save(HEARTBEATS, &text);
         }
     }
@@ -385,6 +389,47 @@ mod tests {
             second.list(at(8_000))[0].verdict.as_ref().map(|verdict| verdict.state),
             Some(State::Critical)
         );
+    }
+
+    /// A memory that looks, whenever something is kept, whether a heartbeat could come between.
+    #[derive(Default)]
+    struct Witness {
+        book: std::sync::OnceLock<Book>,
+        kept_alone: Mutex<Vec<bool>>,
+    }
+
+    impl Memory for Witness {
+        fn load(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn save(&self, _: &str, _: &str) {
+            if let Some(book) = self.book.get() {
+                let is_locked = book.inner.try_lock().is_err();
+                self.kept_alone.lock().expect("no panic").push(is_locked);
+            }
+        }
+
+        fn read(&self, _: &str, _: u64) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn numbers(&self, _: &str) -> Vec<u64> {
+            Vec::new()
+        }
+
+        fn write(&self, _: Vec<crate::monitor::Write>) {}
+    }
+
+    #[test]
+    fn no_heartbeat_comes_between_another_and_its_keeping() {
+        let witness = Arc::new(Witness::default());
+        let now = (Duration::ZERO, START);
+        let checks = vec![heartbeat("backup")];
+        let book = Book::new(checks, Kept::default(), Readings::default(), witness.clone(), now);
+        assert!(witness.book.set(book.clone()).is_ok());
+        book.beat("backup", None, START).expect("known");
+        assert_eq!(*witness.kept_alone.lock().expect("no panic"), [true]);
     }
 
     #[test]
