@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 /// The file's first bytes; the digit is its format.
@@ -17,54 +17,81 @@ const MAGIC: &[u8; 18] = b"watchpost backup 1";
 
 impl Store {
     /// Writes all records as they are at one moment to a file (mode 0600), which is complete and durable when it appears
-    /// under its name. Blocks. Returns the number of records.
+    /// under its name. Blocks, and lets nobody write until all is read. Returns the number of records.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`] when the file cannot be written.
+    /// [`StoreError::Unreadable`] when the file cannot be written, [`StoreError::Failed`] when the store cannot be read to
+    /// its end; a file that was there stays then.
     pub fn back_up(&self, file: &Path) -> Result<usize, StoreError> {
-        let records = self.still(|| self.values(b""));
-        // A read error leaves the scan empty; such a backup must not take a good one's place.
+        let mut partial = file.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let written = self.write_to(&partial).and_then(|count| {
+            fs::rename(&partial, file).map_err(|error| unwritable(file, &error))?;
+            Ok(count)
+        });
+        if written.is_err() {
+            // On a full disk, half a backup is what there is no room for.
+            let _ = fs::remove_file(&partial);
+        }
+        written
+    }
+
+    fn write_to(&self, partial: &Path) -> Result<usize, StoreError> {
+        let unwritable = |error| unwritable(partial, &error);
+        let mut out = Summed::create(partial).map_err(unwritable)?;
+        let count = self.still(|| self.write_records(&mut out));
+        // A scan that a read error cut short must not take a good backup's place.
         if let Some(why) = self.failure() {
             return Err(StoreError::Failed(why));
         }
-        let mut partial = file.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = Path::new(&partial);
-        let order = self.shared.progress.order.load(Ordering::SeqCst);
+        let count = count.map_err(unwritable)?;
+        out.finish().map_err(unwritable)?;
+        Ok(count)
+    }
+
+    fn write_records(&self, out: &mut Summed) -> io::Result<usize> {
         let mut count = 0;
-        let records = records.iter().filter(|(key, _)| *key != Manifest::key().as_bytes());
-        write(partial, order, records.inspect(|_| count += 1))
-            .and_then(|()| fs::rename(partial, file))
-            .map_err(|error| unwritable(file, &error))?;
+        out.put(MAGIC)?;
+        out.put(&self.shared.progress.order.load(Ordering::SeqCst).to_be_bytes())?;
+        let manifest = Manifest::key();
+        let visited = self.visit(|key, value| {
+            if key == manifest.as_bytes() {
+                return Ok(());
+            }
+            count += 1;
+            out.put_sized(key)?;
+            out.put_sized(value)
+        });
+        visited.unwrap_or_else(|| Err(io::Error::other("the store cannot be read to its end")))?;
         Ok(count)
     }
 }
 
-fn write<'a>(path: &Path, order: u64, records: impl Iterator<Item = (&'a Vec<u8>, &'a Bytes)>) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    let file = options.create(true).write(true).truncate(true).mode(0o600).open(path)?;
-    let mut out = Summed {
-        out: BufWriter::new(file),
-        sum: crc32fast::Hasher::new(),
-    };
-    out.put(MAGIC)?;
-    out.put(&order.to_be_bytes())?;
-    for (key, value) in records {
-        out.put_sized(key)?;
-        out.put_sized(value)?;
-    }
-    out.put_sized(b"")?;
-    let sum = out.sum.clone().finalize();
-    out.put(&sum.to_be_bytes())?;
-    out.out.into_inner()?.sync_all()
-}
-
+/// A file being written, and the checksum of what is in it.
 struct Summed {
     out: BufWriter<File>,
     sum: crc32fast::Hasher,
 }
 
 impl Summed {
+    fn create(path: &Path) -> io::Result<Summed> {
+        let mut options = OpenOptions::new();
+        let file = options.create(true).write(true).truncate(true).mode(0o600).open(path)?;
+        Ok(Summed {
+            out: BufWriter::new(file),
+            sum: crc32fast::Hasher::new(),
+        })
+    }
+
+    /// The end of the records, and the checksum; durable on return.
+    fn finish(mut self) -> io::Result<()> {
+        self.put_sized(b"")?;
+        let sum = self.sum.clone().finalize();
+        self.put(&sum.to_be_bytes())?;
+        self.out.into_inner()?.sync_all()
+    }
+
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.sum.update(bytes);
         self.out.write_all(bytes)
@@ -181,9 +208,14 @@ mod tests {
         let keys = store.accounts().credentials("nobody", ScramHash::Sha256);
         // What comes later is not in it.
         store.offline().push("ada", b"<message/>", days(1)).unwrap();
+        let whole = fs::read(&file).unwrap();
+        // A store that cannot be read to its end leaves the backup that there is.
+        store.shared.progress.fail("torn".to_owned());
+        assert_eq!(store.back_up(&file), Err(StoreError::Failed("torn".to_owned())));
+        assert_eq!(fs::read(&file).unwrap(), whole);
+        assert!(!file.with_extension("partial").exists());
         drop(store);
 
-        let whole = fs::read(&file).unwrap();
         let other = Scratch::new();
         let restored = |bytes: &[u8]| {
             fs::write(&file, bytes).unwrap();

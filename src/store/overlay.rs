@@ -2,7 +2,8 @@
 
 use super::batch::{Ticket, Writes};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+use std::iter::Peekable;
 use std::ops::Bound;
 
 /// Pending writes over the tree. A key's newest write hides older ones and the tree.
@@ -57,6 +58,49 @@ impl Overlay {
     }
 }
 
+/// A tree with pending writes over it, in the keys' order, one record at a time.
+pub(super) struct Merged<T> {
+    stored: T,
+    /// Read, and not yet given: a pending key comes before it.
+    next: Option<(Vec<u8>, Bytes)>,
+    pending: Peekable<btree_map::IntoIter<Vec<u8>, Option<Bytes>>>,
+}
+
+impl<T, E> Merged<T>
+where
+    T: Iterator<Item = Result<(Vec<u8>, Bytes), E>>,
+{
+    /// What is stored comes in its keys' order.
+    pub(super) fn new(stored: T, pending: Writes) -> Merged<T> {
+        Merged {
+            stored,
+            next: None,
+            pending: pending.into_iter().peekable(),
+        }
+    }
+
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// What is stored cannot be read.
+    pub(super) fn read(&mut self) -> Result<Option<(Vec<u8>, Bytes)>, E> {
+        loop {
+            if self.next.is_none() {
+                self.next = self.stored.next().transpose()?;
+            }
+            let stored = self.next.as_ref().map(|(key, _)| key);
+            let is_due = |(key, _): &(Vec<u8>, Option<Bytes>)| stored.is_none_or(|stored| key <= stored);
+            let Some((key, value)) = self.pending.next_if(is_due) else {
+                return Ok(self.next.take());
+            };
+            self.next.take_if(|(stored, _)| *stored == key);
+            if let Some(value) = value {
+                return Ok(Some((key, value)));
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +121,34 @@ mod tests {
         assert_eq!(overlay.get(b"b"), None);
         overlay.leave(Ticket(2), first.keys());
         assert!(overlay.pending.is_empty());
+    }
+
+    #[test]
+    fn pending_writes_replace_delete_and_add_wherever_they_are() {
+        let stored = ["b", "c", "d", "f"].map(|key| Ok::<_, String>((key.as_bytes().to_vec(), Bytes::from("old"))));
+        let new = Some("new");
+        let pending = writes(&[
+            ("a", new),
+            ("b", None),
+            ("bb", None),
+            ("d", new),
+            ("e", new),
+            ("g", None),
+            ("h", new),
+        ]);
+        let mut merged = Merged::new(stored.into_iter(), pending);
+        let mut seen = Vec::new();
+        while let Some((key, value)) = merged.read().expect("readable") {
+            seen.push([&key[..], b" ", &value[..]].concat());
+        }
+        assert_eq!(
+            seen,
+            ["a new", "c old", "d new", "e new", "f old", "h new"].map(str::as_bytes)
+        );
+        let broken = [Ok((b"a".to_vec(), Bytes::new())), Err("torn")];
+        let mut merged = Merged::new(broken.into_iter(), writes(&[("z", new)]));
+        assert!(merged.read().is_ok_and(|record| record.is_some()));
+        assert_eq!(merged.read(), Err("torn"), "rather than an end");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Store;
 use super::committer::panic_text;
 use super::key::Key;
+use super::overlay::Merged;
 use super::record::{self, Fault};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -153,6 +154,25 @@ impl Store {
             };
         }
         merged
+    }
+
+    /// Hands on all sealed values as they are, in the keys' order. What is in memory at once is what is on its way.
+    ///
+    /// # Errors
+    /// The first of `visit`, which ends it. `None`: the tree could not be read to its end.
+    pub(super) fn visit<E>(&self, mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), E>) -> Option<Result<(), E>> {
+        // The overlay first: what leaves it meanwhile is in the tree, and what is in both is the same.
+        let pending = self.overlay().scan(b"");
+        self.tree(|db| {
+            let entry = |(key, value): (sled::IVec, sled::IVec)| (key.to_vec(), Bytes::copy_from_slice(&value));
+            let mut records = Merged::new(db.iter().map(|found| found.map(entry)), pending);
+            while let Some((key, value)) = records.read()? {
+                if let Err(error) = visit(&key, &value) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
     }
 
     /// Reads the tree. An error, or a panic in sled, is the store's end: from then on nothing is written that could
