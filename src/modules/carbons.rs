@@ -126,7 +126,7 @@ fn copy(cx: &Context<'_>, passage: &Passage<'_>, way: Way, message: Rope, taken:
     for session in passage.sessions() {
         let is_origin = cx.origin().is_some_and(|origin| Arc::ptr_eq(origin, session));
         if session.takes_copies() && !is_origin && !is_one_of(session, taken) {
-            cx.send_rope(session, wrapped(session, passage.stanza.type_attr(), way, &message));
+            passage.give_copy(session, wrapped(session, passage.stanza.type_attr(), way, &message));
         }
     }
 }

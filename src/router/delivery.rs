@@ -221,7 +221,7 @@ fn deliver(
 fn push(passage: &Passage<'_>, session: &Arc<Session>, rope: &Rope) -> bool {
     let is_another = |other: &Arc<Session>| other.takes_copies() && !Arc::ptr_eq(other, session);
     match passage.is_copied() && passage.sessions().iter().any(is_another) {
-        true => session.sink().push_copy(rope.clone()),
+        true => session.sink().push_copy(rope.clone(), passage.copies()),
         false => session.sink().push(rope.clone(), None),
     }
 }
@@ -240,14 +240,14 @@ fn to_most_available(passage: &Passage<'_>, rope: &Rope) -> Vec<Arc<Session>> {
                 best.clear();
             }
         }
-        _ => best.retain(|session| session.sink().push_copy(rope.clone())),
+        _ => best.retain(|session| session.sink().push_copy(rope.clone(), passage.copies())),
     }
     best
 }
 
 fn to_all(passage: &Passage<'_>, rope: &Rope) -> Vec<Arc<Session>> {
     let mut all = passage.sessions().to_vec();
-    all.retain(|session| session.takes_messages() && session.sink().push_copy(rope.clone()));
+    all.retain(|session| session.takes_messages() && session.sink().push_copy(rope.clone(), passage.copies()));
     all
 }
 

@@ -3,11 +3,12 @@
 use super::Session;
 use super::delivery::MessageType;
 use super::sessions::Resources;
+use super::sink::Copies;
 use crate::stanza::{Hints, Stanza};
 use crate::xml::{Address, Rope};
 use bytes::Bytes;
 use jid::{BareJid, Jid};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A message as it passes one account: its sender's, on the way out, or its recipient's, on the way in. What is appended
 /// or cut concerns that account's side alone: its resources, its archive, its offline messages.
@@ -29,6 +30,7 @@ pub struct Passage<'a> {
     cut: Vec<usize>,
     append: Vec<Bytes>,
     is_copied: bool,
+    copies: OnceLock<Arc<Copies>>,
 }
 
 impl<'a> Passage<'a> {
@@ -51,6 +53,7 @@ impl<'a> Passage<'a> {
             cut: Vec::new(),
             append: Vec::new(),
             is_copied: false,
+            copies: OnceLock::new(),
         }
     }
 
@@ -92,6 +95,21 @@ impl<'a> Passage<'a> {
     /// Whether other resources of the account get copies of it.
     pub fn is_copied(&self) -> bool {
         self.is_copied
+    }
+
+    /// What all resources that are given it share; for after the modules have changed it.
+    pub(super) fn copies(&self) -> &Arc<Copies> {
+        self.copies.get_or_init(|| Copies::new(self.rope()))
+    }
+
+    /// Gives another resource what stands for the message, such as a carbon (XEP-0280): when all that were given either
+    /// return it, the message finds another way. `false` when that session ends and takes nothing.
+    pub fn give_copy(&self, session: &Session, rope: Rope) -> bool {
+        // What none has goes another way already.
+        match self.copies.get().filter(|copies| copies.is_held()) {
+            Some(copies) => session.sink().push_copy(rope, copies),
+            None => session.sink().push(rope, None),
+        }
     }
 
     /// The message as it is delivered, for the stream of a session.

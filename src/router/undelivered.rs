@@ -13,8 +13,8 @@ use std::time::Duration;
 const LATE: Duration = Duration::from_secs(10);
 
 /// Messages of type chat and normal with a body go to the account's other resources or to the modules; requests get an
-/// error (RFC 6121 section 8.5.3.2.3); everything else is void with its session. A message that another resource was given
-/// too stays with that one while it is there. What is still in the store is the modules' to give to another resource, and
+/// error (RFC 6121 section 8.5.3.2.3); everything else is void with its session. A message that other resources were given
+/// too stays with those, until the last of them returns it. What is still in the store is the modules' to give to another resource, and
 /// comes first, for it is older.
 pub(super) fn hand_back(shared: &Shared, session: &Session, undelivered: Vec<Undelivered>) {
     let is_kept = |one: &Undelivered| matches!(one.origin, Origin::Kept(_));
@@ -22,16 +22,16 @@ pub(super) fn hand_back(shared: &Shared, session: &Session, undelivered: Vec<Und
         shared.each(None, |module, cx| module.kept_returned(cx, session.account()));
     }
     for one in undelivered.into_iter().filter(|one| !is_kept(one)) {
-        let others = shared.available(session.account());
-        if one.origin == Origin::Copy && others.iter().any(|other| other.takes_messages()) {
-            continue;
+        match &one.origin {
+            Origin::Copy(copies) if !copies.returned() => {}
+            Origin::Copy(copies) => another_way(shared, session, copies.message(), one.since.elapsed()),
+            _ => another_way(shared, session, &one.rope, one.since.elapsed()),
         }
-        another_way(shared, session, one);
     }
 }
 
-fn another_way(shared: &Shared, session: &Session, undelivered: Undelivered) {
-    let Ok(frame) = Frame::parse(undelivered.rope.to_bytes(), &Limits::NONE) else {
+fn another_way(shared: &Shared, session: &Session, rope: &Rope, age: Duration) {
+    let Ok(frame) = Frame::parse(rope.to_bytes(), &Limits::NONE) else {
         return;
     };
     let Some(from) = frame.attr("from").and_then(|from| parse_jid(&from)) else {
@@ -40,7 +40,7 @@ fn another_way(shared: &Shared, session: &Session, undelivered: Undelivered) {
     let Ok(stanza) = Stanza::new(frame) else { return };
     match stanza.kind {
         Kind::Message if is_worth_keeping(&stanza.frame) => {
-            let stanza = stamped(shared.domain(), stanza, undelivered.since.elapsed());
+            let stanza = stamped(shared.domain(), stanza, age);
             // Nobody is told: the sender has long had its answer, which was silence.
             let _ = delivery::to_account(shared, &from, &stanza, session.account());
         }

@@ -275,6 +275,55 @@ fn whoever_takes_the_oldest_that_waits_owns_it() {
 }
 
 #[test]
+fn what_several_resources_were_given_is_lost_with_none_but_the_last_of_them() {
+    for copies in [false, true] {
+        let bench = Bench::new();
+        let ada = bench.online("ada/desk");
+        let (phone, desk) = (Phone::online(&bench, "bob/phone"), Phone::online(&bench, "bob/desk"));
+        if copies {
+            // One is given the message, the other a carbon.
+            desk.client.send("<presence><priority>-1</priority></presence>");
+            for one in [&phone, &desk] {
+                one.client.session.set_copies(true);
+            }
+        }
+        for one in [&phone, &desk] {
+            one.client.received();
+            one.cut(&bench);
+        }
+        ada.send(&chat("hi"));
+        let tablet = bench.online("bob/tablet");
+        for one in [&phone, &desk] {
+            assert!(
+                !tablet.received().iter().any(|line| line.contains("body=hi")),
+                "{copies}"
+            );
+            one.client.end();
+        }
+        let given: Vec<_> = tablet
+            .received()
+            .into_iter()
+            .filter(|line| line.contains("body=hi"))
+            .collect();
+        assert_eq!(given, lines(["hi"]), "{copies}");
+        assert_eq!(stored(&bench), 0);
+    }
+}
+
+#[test]
+fn what_another_resource_was_sent_does_not_come_again() {
+    let bench = Bench::new();
+    let (ada, phone) = (bench.online("ada/desk"), Phone::online(&bench, "bob/phone"));
+    let desk = bench.online("bob/desk");
+    phone.cut(&bench);
+    ada.send(&chat("hi"));
+    assert_eq!(desk.received().last(), Some(&line("hi")));
+    desk.end();
+    phone.client.end();
+    assert_eq!(stored(&bench), 0);
+}
+
+#[test]
 fn n06_a_new_session_takes_the_resource_of_one_that_waits() {
     let bench = Bench::new();
     bench.befriend("ada", "bob");

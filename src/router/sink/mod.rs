@@ -8,7 +8,7 @@ mod managed;
 mod tests;
 mod unacknowledged;
 
-pub(super) use entry::{Origin, Undelivered};
+pub(super) use entry::{Copies, Origin, Undelivered};
 pub use managed::Asking;
 pub use unacknowledged::{HandledCountTooHigh, Window};
 
@@ -18,7 +18,7 @@ use entry::Entry;
 use inactive::{Inactive, Subject};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use unacknowledged::Unacknowledged;
 
@@ -91,9 +91,9 @@ impl Sink {
         self.enqueue(Entry::new(rope, after, Origin::Alone))
     }
 
-    /// Queues an element that another resource of the same account is given too.
-    pub(super) fn push_copy(&self, rope: Rope) -> bool {
-        self.enqueue(Entry::new(rope, None, Origin::Copy))
+    /// Queues an element that is one of several copies.
+    pub(super) fn push_copy(&self, rope: Rope, copies: &Arc<Copies>) -> bool {
+        self.enqueue(Entry::new(rope, None, Origin::Copy(Arc::clone(copies))))
     }
 
     /// Queues what was kept for the account while it was away, as a whole, whatever the bounds: the store has its own.
@@ -134,7 +134,10 @@ impl Sink {
         }
         let was_empty = queue.entries.is_empty();
         match subject {
-            Some(subject) if queue.inactive.is_some() => self.hold_back(&mut queue, subject, entry),
+            Some(subject) if queue.inactive.is_some() => {
+                entry.given();
+                self.hold_back(&mut queue, subject, entry);
+            }
             _ => {
                 queue.release();
                 if !self.has_room(&queue, 1, entry.rope.len()) {
@@ -143,6 +146,7 @@ impl Sink {
                     self.changed.notify_one();
                     return false;
                 }
+                entry.given();
                 queue.push(entry);
             }
         }
