@@ -1,7 +1,7 @@
 //! Messages for those who are away (XEP-0160), stamped with when they came (XEP-0203).
 
-use crate::router::{Context, Module, Passage, Session, Status, Xep, refused_by_store};
-use crate::stanza::{ns, parse_jid};
+use crate::router::{Context, Module, Passage, Session, Status, Xep, is_archived, refused_by_store};
+use crate::stanza::ns;
 use crate::store::{Batch, OfflineMessage, StoreError};
 use crate::xml::{Address, Build, CLIENT, Frame, Limits, Rope, Writer, element};
 use bytes::Bytes;
@@ -132,7 +132,11 @@ impl Waiting {
     fn of(cx: &Context<'_>, session: &Session) -> Waiting {
         let messages = cx.store().offline().list(session.node(), Utc::now()).into_iter();
         let read = session.archive_read();
-        let has_seen = |message: &OfflineMessage| message.id <= read && is_archived(session.account(), message);
+        let is_archived = |message: &OfflineMessage| {
+            let frame = Frame::parse(message.stanza.clone(), &Limits::NONE);
+            frame.is_ok_and(|frame| is_archived(session.account(), &frame))
+        };
+        let has_seen = |message: &OfflineMessage| message.id <= read && is_archived(message);
         Waiting {
             messages: messages
                 .map(|message| {
@@ -170,20 +174,6 @@ fn settle(cx: &Context<'_>, session: &Session, seen: &[&OfflineMessage], done: &
         // They will come a second time, which is better than not at all.
         refused_by_store(&error);
     }
-}
-
-/// Whether a message says by which id its recipient's archive has it; what a client forged does not get here.
-fn is_archived(account: &BareJid, message: &OfflineMessage) -> bool {
-    let Ok(frame) = Frame::parse(message.stanza.clone(), &Limits::NONE) else {
-        return false;
-    };
-    let is_ours = |index: usize| {
-        let id = frame.child_element(index);
-        let by = id.as_ref().and_then(|id| id.attr("by")).and_then(parse_jid);
-        by.is_some_and(|by| by == *account)
-    };
-    let mut children = frame.children().enumerate();
-    children.any(|(index, child)| child.ns == ns::SID && child.name == "stanza-id" && is_ours(index))
 }
 
 /// The message with the time of its coming. One that has been stored before keeps its first stamp.

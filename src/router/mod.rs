@@ -58,6 +58,7 @@ pub use resumption::{Management, Resuming, Unresumable};
 pub use rosters::{refused_by_store, roster_payload};
 pub use session::Session;
 pub use sink::{Asking, Closing, HandledCountTooHigh, Sink, Window};
+pub use vouched::is_archived;
 
 use crate::service::command::Command;
 use crate::service::session::Limits as CommandLimits;

@@ -2,12 +2,14 @@
 
 use super::delivery::{self, MessageType};
 use super::sink::{Origin, Undelivered};
+use super::vouched::is_archived;
 use super::{Session, Shared};
-use crate::stanza::{Condition, Hints, IqType, Kind, Stanza, error_reply, ns, parse_jid};
+use crate::stanza::{Condition, Hints, IqType, Kind, Stanza, StanzaError, error_reply, ns, parse_jid};
 use crate::xml::{Address, Build, CLIENT, Frame, Limits, Rope, element, to_bytes};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use jid::Jid;
 use std::time::Duration;
+use tracing::info;
 
 /// What is delivered later than that says when it came (XEP-0198 section 4, XEP-0203).
 const LATE: Duration = Duration::from_secs(10);
@@ -41,10 +43,18 @@ fn another_way(shared: &Shared, session: &Session, rope: &Rope, age: Duration) {
     match stanza.kind {
         Kind::Message if is_worth_keeping(&stanza.frame) => {
             let stanza = stamped(shared.domain(), stanza, age);
-            // Nobody is told: the sender has long had its answer, which was silence.
-            let _ = delivery::to_account(shared, &from, &stanza, session.account());
+            let kept = delivery::to_account(shared, &from, &stanza, session.account());
+            // Its sender took silence for an answer. What the archive has is not lost.
+            if let Err(error) = kept
+                && !is_archived(session.account(), &stanza.frame)
+            {
+                info!(account = %session.account(), "a message that was not delivered could not be kept: its sender is told");
+                bounce(shared, &from, &stanza, &error);
+            }
         }
-        Kind::Iq => bounce(shared, &from, &stanza),
+        Kind::Iq if matches!(stanza.iq_type(), Some(IqType::Get | IqType::Set)) => {
+            bounce(shared, &from, &stanza, &Condition::ServiceUnavailable.into());
+        }
         _ => {}
     }
 }
@@ -54,12 +64,10 @@ fn is_worth_keeping(frame: &Frame) -> bool {
     matches!(MessageType::of(frame), MessageType::Chat | MessageType::Normal) && (hints.body || hints.store)
 }
 
-/// Answers a request that nobody will answer any more.
-fn bounce(shared: &Shared, from: &Jid, stanza: &Stanza) {
-    let is_request = matches!(stanza.iq_type(), Some(IqType::Get | IqType::Set));
-    if let Some(origin) = shared.session(from).filter(|_| is_request) {
-        let error = Condition::ServiceUnavailable.into();
-        Shared::send(&origin, &error_reply(stanza, origin.jid().as_str(), &error));
+/// Tells whoever sent it, if still there, that nobody will answer a request any more, or read a message.
+fn bounce(shared: &Shared, from: &Jid, stanza: &Stanza, error: &StanzaError) {
+    if let Some(origin) = shared.session(from) {
+        Shared::send(&origin, &error_reply(stanza, origin.jid().as_str(), error));
     }
 }
 
@@ -121,6 +129,37 @@ mod tests {
         assert_eq!(delays(&stamped("x", late, Duration::from_secs(300))), 1);
         let foreign = "<message from='a@x'><delay xmlns='urn:xmpp:delay' from='y' stamp='z'/></message>";
         assert_eq!(delays(&stamped("x", stanza(foreign), Duration::from_secs(300))), 2);
+    }
+
+    #[test]
+    fn s14_whoever_sent_what_neither_the_archive_nor_the_store_takes_is_told() {
+        let bench = Bench::new();
+        let (ada, bob) = (bench.online("ada/desk"), bench.online("bob/desk"));
+        let chat = |body: &str, hint: &str| {
+            ada.send(&format!(
+                "<message type='chat' id='{body}' to='bob@@'><body>{body}</body>{hint}</message>"
+            ));
+        };
+        chat("passing", "<no-permanent-store xmlns='urn:xmpp:hints'/>");
+        chat("archived", "");
+        chat("unread", "<no-store xmlns='urn:xmpp:hints'/>");
+        bob.send("<presence type='unavailable'/>");
+        for number in 0..100 {
+            chat(&number.to_string(), "");
+        }
+        assert!(ada.received().is_empty());
+        bob.end();
+        let told = ada.elements();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(
+            (told[0].attr("type"), told[0].attr("id")),
+            (Some("error"), Some("passing"))
+        );
+        assert_eq!(told[0].attr("from"), Some("bob@mon.example"));
+        let error = told[0].get_child("error", "jabber:client").unwrap();
+        assert!(error.children().any(|child| child.name() == "service-unavailable"));
+        let archived = bench.store.archive().span("bob", None, None);
+        assert_eq!(archived.end - archived.start, 101);
     }
 
     #[test]

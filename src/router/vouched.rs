@@ -2,7 +2,7 @@
 
 use crate::stanza::{Stanza, ns, parse_jid};
 use crate::xml::{Address, Child, Frame, Limits};
-use jid::Jid;
+use jid::{BareJid, Jid};
 
 /// The stanza without what its sender forged in the server's name: a delay stamp from this domain (XEP-0203), a
 /// stanza-id by this domain or one of its accounts (XEP-0359 section 4), and forwarded carbons (XEP-0280 section 6),
@@ -33,6 +33,14 @@ fn is_forged(domain: &str, frame: &Frame, index: usize, child: &Child<'_>) -> bo
         (ns::SID, "stanza-id") => names(frame, index, "by", |jid| jid.domain().as_str() == domain),
         _ => false,
     }
+}
+
+/// Whether a message that has passed an account says by which id the account's archive has it (XEP-0359).
+pub fn is_archived(account: &BareJid, frame: &Frame) -> bool {
+    let mut children = frame.children().enumerate();
+    children.any(|(index, child)| {
+        child.ns == ns::SID && child.name == "stanza-id" && names(frame, index, "by", |jid| jid == account)
+    })
 }
 
 /// Whether an attribute of a child is an address of that kind.
