@@ -1,10 +1,12 @@
 //! Connections that come and go under a session.
 
+mod cuts;
+mod undelivered;
+
 use super::*;
 use crate::router::bench::{Bench, Client, account};
 use crate::router::{Closing, Sink};
 use crate::stanza::Role;
-use proptest::prelude::*;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Wake, Waker};
@@ -149,25 +151,6 @@ fn n01_when_its_time_is_over_a_session_ends_and_what_was_not_acknowledged_is_kep
 }
 
 #[test]
-fn what_was_not_acknowledged_goes_to_another_resource_in_order() {
-    let bench = Bench::new();
-    let ada = bench.online("ada/desk");
-    let bob = Phone::online(&bench, "bob/phone");
-    for body in ["1", "2", "3"] {
-        ada.send(&chat(body));
-    }
-    let mut two = vec![];
-    bob.client.session.sink().drain(crate::store::Ticket(0), 1, &mut two);
-    let desk = bench.connect("bob/desk");
-    desk.send("<presence><priority>-1</priority></presence>");
-    desk.send("<presence/>");
-    desk.received();
-    bob.client.end();
-    let received = desk.received();
-    assert_eq!(received[1..], lines(["1", "2", "3"]), "{received:?}");
-}
-
-#[test]
 fn only_its_own_account_can_resume_a_session_by_its_id_and_with_a_count_that_can_be() {
     let bench = Bench::new();
     let bob = Phone::online(&bench, "bob/phone");
@@ -275,55 +258,6 @@ fn whoever_takes_the_oldest_that_waits_owns_it() {
 }
 
 #[test]
-fn what_several_resources_were_given_is_lost_with_none_but_the_last_of_them() {
-    for copies in [false, true] {
-        let bench = Bench::new();
-        let ada = bench.online("ada/desk");
-        let (phone, desk) = (Phone::online(&bench, "bob/phone"), Phone::online(&bench, "bob/desk"));
-        if copies {
-            // One is given the message, the other a carbon.
-            desk.client.send("<presence><priority>-1</priority></presence>");
-            for one in [&phone, &desk] {
-                one.client.session.set_copies(true);
-            }
-        }
-        for one in [&phone, &desk] {
-            one.client.received();
-            one.cut(&bench);
-        }
-        ada.send(&chat("hi"));
-        let tablet = bench.online("bob/tablet");
-        for one in [&phone, &desk] {
-            assert!(
-                !tablet.received().iter().any(|line| line.contains("body=hi")),
-                "{copies}"
-            );
-            one.client.end();
-        }
-        let given: Vec<_> = tablet
-            .received()
-            .into_iter()
-            .filter(|line| line.contains("body=hi"))
-            .collect();
-        assert_eq!(given, lines(["hi"]), "{copies}");
-        assert_eq!(stored(&bench), 0);
-    }
-}
-
-#[test]
-fn what_another_resource_was_sent_does_not_come_again() {
-    let bench = Bench::new();
-    let (ada, phone) = (bench.online("ada/desk"), Phone::online(&bench, "bob/phone"));
-    let desk = bench.online("bob/desk");
-    phone.cut(&bench);
-    ada.send(&chat("hi"));
-    assert_eq!(desk.received().last(), Some(&line("hi")));
-    desk.end();
-    phone.client.end();
-    assert_eq!(stored(&bench), 0);
-}
-
-#[test]
 fn n06_a_new_session_takes_the_resource_of_one_that_waits() {
     let bench = Bench::new();
     bench.befriend("ada", "bob");
@@ -392,68 +326,6 @@ fn presence_does_not_fill_the_queue_of_a_session_that_waits() {
 }
 
 #[test]
-fn offline_messages_stay_in_the_store_until_they_are_acknowledged() {
-    let bench = Bench::new();
-    let ada = bench.online("ada/desk");
-    for body in ["1", "2", "3"] {
-        ada.send(&chat(body));
-    }
-    let mut bob = Phone::new(&bench, bench.connect("bob/phone"));
-    bob.client.send("<presence/>");
-    assert_eq!(bob.read().len(), 4);
-    assert_eq!(stored(&bench), 3);
-    let desk = bench.online("bob/desk");
-    assert!(desk.received().is_empty(), "they are the phone's, for now");
-    bench.router.acknowledged(&bob.client.session, 2).unwrap();
-    assert_eq!(stored(&bench), 2);
-    bob.client.end();
-    let received = desk.received();
-    let bodies: Vec<_> = received.iter().filter(|line| line.contains("body")).collect();
-    assert!(
-        bodies.len() == 2 && bodies[0].contains("body=2") && bodies[1].contains("body=3"),
-        "{received:?}"
-    );
-    assert_eq!(stored(&bench), 0);
-}
-
-#[test]
-fn offline_messages_that_a_client_acknowledges_after_it_has_read_the_archive_do_not_come_again() {
-    let bench = Bench::new();
-    let ada = bench.online("ada/desk");
-    ada.send(&chat("1"));
-    ada.send(&chat("2"));
-    let mut bob = Phone::new(&bench, bench.connect("bob/phone"));
-    bob.client.send("<presence/>");
-    assert_eq!(bob.read().len(), 3);
-    // What is kept while it reads the archive, for it is away, is another's still.
-    bob.client.send("<presence type='unavailable'/>");
-    ada.send(&chat("3"));
-    bob.client
-        .send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>");
-    bob.acknowledge(&bench);
-    assert_eq!(stored(&bench), 1);
-    bob.client.end();
-    let again = bench.connect("bob/tablet");
-    again.send("<presence/>");
-    let received = again.received();
-    assert_eq!(received.len(), 2, "{received:?}");
-    assert!(received[1].contains("body=3"));
-}
-
-#[test]
-fn offline_messages_outlive_a_server_that_stops_before_they_are_acknowledged() {
-    let bench = Bench::new();
-    bench.online("ada/desk").send(&chat("1"));
-    let mut bob = Phone::new(&bench, bench.connect("bob/phone"));
-    bob.client.send("<presence/>");
-    assert_eq!(bob.read().len(), 2);
-    let bench = bench.restart();
-    let again = bench.connect("bob/phone");
-    again.send("<presence/>");
-    assert!(again.received().last().unwrap().contains("body=1"));
-}
-
-#[test]
 fn a_collector_that_waits_is_stale_to_its_watchers_until_it_is_back() {
     let bench = Bench::new();
     let web = Phone::new(&bench, bench.collector("web"));
@@ -503,78 +375,4 @@ fn a_collector_that_is_back_at_once_does_not_stay_stale() {
     );
     web.cut_after(&bench, Duration::from_secs(30));
     assert_eq!(ada.received().last().unwrap(), "presence <web/watchpost");
-}
-
-/// What happens to a client and its connection.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    /// Somebody writes to it.
-    Send,
-    /// It reads what is written to it, all of it or nothing.
-    Read,
-    /// It says what it has handled.
-    Acknowledge,
-    /// So many bytes are written to it, and lost with the connection.
-    Lose(usize),
-    /// It loses its connection.
-    Cut,
-    /// It resumes its session.
-    Resume,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        5 => Just(Step::Send),
-        3 => Just(Step::Read),
-        2 => Just(Step::Acknowledge),
-        1 => (0_usize..2_000).prop_map(Step::Lose),
-        1 => Just(Step::Cut),
-        2 => Just(Step::Resume),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-    #[test]
-    fn however_connections_are_cut_every_message_comes_once_and_in_order(
-        steps in prop::collection::vec(step(), 1..60),
-    ) {
-        let bench = Bench::new();
-        let (ada, mut bob) = (bench.online("ada/desk"), Phone::online(&bench, "bob/phone"));
-        let (mut sent, mut read, mut connected) = (0_u32, vec![], true);
-        for step in steps.into_iter().chain([Step::Cut, Step::Resume, Step::Read]) {
-            match step {
-                Step::Send => {
-                    ada.send(&chat(&sent.to_string()));
-                    sent += 1;
-                }
-                Step::Read if connected => read.extend(bob.read()),
-                Step::Acknowledge if connected => bob.acknowledge(&bench),
-                Step::Lose(bytes) if connected => {
-                    let sink = bob.client.session.sink();
-                    sink.drain(crate::store::Ticket(0), bytes, &mut vec![]);
-                    bob.cut(&bench);
-                    connected = false;
-                }
-                Step::Cut if connected => {
-                    bob.cut(&bench);
-                    connected = false;
-                }
-                Step::Resume if !connected => {
-                    bob.resumed(&bench);
-                    connected = true;
-                }
-                _ => {}
-            }
-        }
-        // The window is smaller than all that may have been sent: what is acknowledged makes room.
-        while read.len() < sent as usize {
-            bob.acknowledge(&bench);
-            let more = bob.read();
-            prop_assert!(!more.is_empty(), "{} of {sent}", read.len());
-            read.extend(more);
-        }
-        let all: Vec<String> = (0..sent).map(|number| line(&number.to_string())).collect();
-        prop_assert_eq!(read, all);
-    }
 }
