@@ -174,3 +174,98 @@ fn open_commands_at_the_server_are_few() {
     admins[1].result(execute);
     admins[2].refused(execute, "resource-constraint");
 }
+
+/// Those of publish-subscribe: the service's nodes, the bytes of each, and who has to do with it.
+const PUBSUB_SETTINGS: &str = "[limits]
+pubsub_nodes = 10
+pubsub_node_size = '2 KiB'
+pubsub_affiliations = 2
+pubsub_subscriptions = 1
+[pubsub]
+creators = ['viewer']
+";
+
+fn pubsub(namespace: &str, verb: &str) -> String {
+    let namespace = format!("http://jabber.org/protocol/pubsub{namespace}");
+    format!("<iq type='set' to='pubsub.localhost'><pubsub xmlns='{namespace}'>{verb}</pubsub></iq>")
+}
+
+/// The pubsub condition beside a defined one.
+fn refused_with(client: &mut Client, xml: &str, condition: &str, pubsub: &str) {
+    let refusal = client.refused(xml, condition);
+    let error = refusal.child("error").expect("an error");
+    assert!(error.nodes().any(|node| node.name == pubsub), "{pubsub}: {refusal}");
+}
+
+#[test]
+fn s09_nodes_of_the_service_are_few_and_of_bounded_size() {
+    let server = TestServer::with_config(PUBSUB_SETTINGS);
+    let mut romeo = login(&server, "romeo");
+    let form = |fields: &str| format!("<configure><x xmlns='jabber:x:data' type='submit'>{fields}</x></configure>");
+    let many = form("<field var='pubsub#max_items'><value>max</value></field>");
+    romeo.result(&pubsub("", &format!("<create node='a'/>{many}")));
+    // The server's own collector has some of the ten.
+    let create = |number: usize| pubsub("", &format!("<create node='{number}'/>"));
+    let made = (0..10).take_while(|number| romeo.iq(&create(*number)).attr("type") == Some("result"));
+    assert!((2..10).contains(&made.count()));
+    for refused in [
+        "<create node='more'/>",
+        "<publish node='more'><item><a xmlns='a'/></item></publish>",
+    ] {
+        refused_with(
+            &mut romeo,
+            &pubsub("", refused),
+            "resource-constraint",
+            "max-nodes-exceeded",
+        );
+    }
+
+    let publish = |node: &str, id: &str| {
+        let payload = "x".repeat(1_000);
+        pubsub(
+            "",
+            &format!("<publish node='{node}'><item id='{id}'><a xmlns='a'>{payload}</a></item></publish>"),
+        )
+    };
+    romeo.result(&publish("a", "1"));
+    let third = publish("a", "3");
+    romeo.result(&publish("a", "2"));
+    refused_with(&mut romeo, &third, "resource-constraint", "max-items-exceeded");
+    romeo.result(&publish("0", "1"));
+    romeo.result(&pubsub("", "<retract node='a'><item id='1'/></retract>"));
+    romeo.result(&third);
+    let log = server.log();
+    for line in ["as many nodes as it may", "at their limit of bytes"] {
+        assert!(log.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn s09_affiliations_and_subscriptions_of_a_node_are_few() {
+    let server = TestServer::with_config(PUBSUB_SETTINGS);
+    let [mut romeo, mut juliet, mut nurse] = ["romeo", "juliet", "nurse"].map(|user| login(&server, user));
+    romeo.result(&pubsub("", "<create node='a'/>"));
+    let affiliate = |user: &str, affiliation: &str| {
+        let change = format!("<affiliation jid='{user}@localhost' affiliation='{affiliation}'/>");
+        pubsub("#owner", &format!("<affiliations node='a'>{change}</affiliations>"))
+    };
+    romeo.result(&affiliate("juliet", "publisher"));
+    romeo.refused(&affiliate("nurse", "publisher"), "resource-constraint");
+    romeo.result(&affiliate("juliet", "none"));
+    romeo.result(&affiliate("nurse", "publisher"));
+
+    let subscription = |verb: &str, user: &str| pubsub("", &format!("<{verb} node='a' jid='{user}@localhost'/>"));
+    juliet.result(&subscription("subscribe", "juliet"));
+    refused_with(
+        &mut nurse,
+        &subscription("subscribe", "nurse"),
+        "policy-violation",
+        "too-many-subscriptions",
+    );
+    juliet.result(&subscription("unsubscribe", "juliet"));
+    nurse.result(&subscription("subscribe", "nurse"));
+    let log = server.log();
+    for line in ["as many affiliations as it may", "limits.pubsub_subscriptions"] {
+        assert!(log.contains(line), "{line}");
+    }
+}

@@ -65,8 +65,9 @@ pub use offline::{Offline, OfflineMessage};
 pub use opening::Options;
 pub use password::{Credentials, Policy, prepare_password};
 pub use pep::{
-    AccessModel, Affiliation, ChildrenPolicy, ItemHead, Node, NodeConfig, NotificationType, Owner, Pep, PepItem,
-    PublishModel, Published, SendLast, Show, Subscribed, Subscription, SubscriptionOptions, SubscriptionType,
+    AccessModel, Affiliation, ChildrenPolicy, ITEMS_FULL, ItemHead, NODES_FULL, Node, NodeConfig, NotificationType,
+    Owner, Pep, PepItem, PublishModel, Published, SendLast, Show, Subscribed, Subscription, SubscriptionOptions,
+    SubscriptionType,
 };
 pub use private::Private;
 pub use renaming::rename_domain;

@@ -1,7 +1,7 @@
 //! XEP-0060: errors, each a defined condition with the pubsub condition that the XEP pairs with it.
 
 use crate::stanza::{Condition, ErrorType, StanzaError, ns};
-use crate::store::StoreError;
+use crate::store::{ITEMS_FULL, NODES_FULL, StoreError};
 use crate::xml::{Build, element};
 
 /// A defined condition with the pubsub condition that says more.
@@ -60,9 +60,13 @@ pub fn refused(error: StoreError) -> StanzaError {
         StoreError::Exists => Condition::Conflict.into(),
         StoreError::Limit(why) => {
             tracing::warn!(why, "a pubsub request was refused");
-            self::error(Condition::ResourceConstraint, "max-items-exceeded")
+            match why {
+                NODES_FULL => self::error(Condition::ResourceConstraint, "max-nodes-exceeded"),
+                ITEMS_FULL => self::error(Condition::ResourceConstraint, "max-items-exceeded"),
+                _ => Condition::ResourceConstraint.into(),
+            }
         }
-        error if error.is_constraint() => self::error(Condition::ResourceConstraint, "max-items-exceeded"),
+        error if error.is_constraint() => Condition::ResourceConstraint.into(),
         error => {
             tracing::error!(%error, "a pubsub request could not be stored");
             Condition::InternalServerError.into()

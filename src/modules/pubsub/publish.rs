@@ -73,13 +73,17 @@ fn make(service: &Service<'_, '_>, name: &str, publish: &Publish) -> Result<Node
     owner::prepare(service, name, config)
 }
 
-/// Whether the items are what the node is for (section 7.1.3.7).
+/// Whether the items are what the node is for (section 7.1.3.7), and no more than it keeps (section 12.16).
 fn fit(service: &Service<'_, '_>, config: &NodeConfig, items: &[NewItem]) -> Result<(), StanzaError> {
     if items.is_empty() && config.persist_items {
         return Err(bad_request("item-required"));
     }
     if !items.is_empty() && !config.persist_items && !config.deliver_payloads {
         return Err(bad_request("item-forbidden"));
+    }
+    let kept_max = usize::try_from(config.max_items).unwrap_or(usize::MAX);
+    if config.persist_items && items.len() > kept_max.min(service.cx.store().limits().items_max) {
+        return Err(error(Condition::NotAllowed, "max-items-exceeded"));
     }
     if config.deliver_payloads && (items.is_empty() || items.iter().any(|item| item.payload.is_none())) {
         return Err(bad_request("payload-required"));

@@ -184,7 +184,7 @@ impl Pep<'_> {
         };
         let bytes: usize = kept.iter().map(|(_, bytes, _)| bytes).sum();
         if elsewhere + bytes > owner.limits(self.store.limits()).bytes {
-            return Err(StoreError::Limit("the owner's items are at their limit of bytes"));
+            return Err(StoreError::Limit(super::ITEMS_FULL));
         }
         let is_displaced = |id: &&String| !kept.iter().any(|(kept, ..)| *kept == id.as_str());
         let trimmed: Vec<String> = heads.iter().map(|(id, _)| id).filter(is_displaced).cloned().collect();

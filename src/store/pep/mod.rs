@@ -21,6 +21,11 @@ const CONFIG_BYTES_MAX: usize = 64 << 10;
 /// Bytes of a node's or an item's name (a JID part's limit).
 const NAME_BYTES_MAX: usize = 1023;
 
+/// Why a node is refused: the owner has as many as it may.
+pub const NODES_FULL: &str = "the owner has as many nodes as it may";
+/// Why an item is refused: an account, or a node of the service, holds as many bytes as it may.
+pub const ITEMS_FULL: &str = "the owner's items are at their limit of bytes";
+
 /// The nodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Pep<'a> {
@@ -153,7 +158,7 @@ impl<'a> Pep<'a> {
             return Err(StoreError::Limit("a node's name may have 1023 bytes"));
         }
         if self.store.keys(&nodes(owner)).len() >= owner.limits(self.store.limits()).nodes {
-            return Err(StoreError::Limit("the owner has as many nodes as it may"));
+            return Err(StoreError::Limit(NODES_FULL));
         }
         self.check(record)?;
         batch.put_json(key, record);

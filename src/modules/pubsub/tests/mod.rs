@@ -208,7 +208,7 @@ fn p07_what_is_too_much_is_refused() {
     }
     assert_eq!(
         outcome(&ada, "set", None, &publish("more", "one")),
-        "resource-constraint max-items-exceeded"
+        "resource-constraint max-nodes-exceeded"
     );
     for id in ["two", "three"] {
         must(&ada, &publish("0", id));
