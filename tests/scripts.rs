@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use support::node::Node;
-use support::scansion::{self, Action, Script, Values};
+use support::scansion::{self, Action, Actor, Script, Values};
 use support::{Client, Login, TestServer};
 
 /// How many scripts play at a time.
@@ -29,14 +29,13 @@ fn bare(jid: &str) -> &str {
 /// Plays a script; an error says the line.
 fn play(script: &Script) -> Result<(), String> {
     let server = TestServer::start();
-    let accounts: BTreeMap<&str, &str> = script
-        .actors
-        .iter()
-        .map(|actor| (bare(&actor.jid), actor.password.as_str()))
-        .collect();
-    for (jid, password) in accounts {
-        server.add_account(jid, password);
-        forget_collector(&server, jid, password);
+    let accounts: BTreeMap<&str, &Actor> = script.actors.iter().map(|actor| (bare(&actor.jid), actor)).collect();
+    for (jid, actor) in accounts {
+        match &actor.role {
+            Some(role) => server.add_account_with_role(jid, &actor.password, role),
+            None => server.add_account(jid, &actor.password),
+        }
+        forget_collector(&server, jid, &actor.password);
     }
     let mut values = Values::default();
     for actor in &script.actors {

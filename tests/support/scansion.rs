@@ -5,7 +5,8 @@
 //! and children in any order; white space around text does not count. An attribute or text `{scansion:any}` stands for
 //! any value, `{scansion:capture:NAME}` takes it, and `${NAME}` gives it back; `${Romeo's full JID}` and
 //! `${Romeo's JID}` are a client's own. Attributes and children that the script does not name are errors, except where
-//! it says `scansion:strict='false'`, and except `to`, `from`, `id` and `xml:lang` of the stanza itself.
+//! it says `scansion:strict='false'`, and except `to`, `from`, `id` and `xml:lang` of the stanza itself. An account's role
+//! (`role: operator`) is an addition of ours.
 
 use super::node::{Child, Node};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub struct Actor {
     pub name: String,
     pub jid: String,
     pub password: String,
+    /// The account's role; nothing is what an account has unless told otherwise.
+    pub role: Option<String>,
 }
 
 /// One step of a script, with its line.
@@ -112,12 +115,14 @@ fn parse_actors(lines: &[&str]) -> Result<Vec<Actor>, String> {
                 name: name.to_owned(),
                 jid: String::new(),
                 password: String::new(),
+                role: None,
             });
             continue;
         }
         match (line.split_once(": "), actors.last_mut()) {
             (Some(("jid", value)), Some(actor)) => actor.jid = value.to_owned(),
             (Some(("password", value)), Some(actor)) => actor.password = value.to_owned(),
+            (Some(("role", value)), Some(actor)) => actor.role = Some(value.to_owned()),
             _ => return Err(format!("line {}: {line}", number + 1)),
         }
     }
