@@ -119,7 +119,9 @@ impl Module for MessageArchive {
     }
 
     fn tick(&self, cx: &Context<'_>) {
-        for account in std::mem::take(&mut *locked(&self.grown)) {
+        // Not in the loop's head, where the lock would be held until its end.
+        let grown = std::mem::take(&mut *locked(&self.grown));
+        for account in grown {
             if trim(cx, &account) >= SLICE {
                 locked(&self.grown).insert(account);
             }

@@ -341,6 +341,28 @@ fn what_is_too_much_goes_with_the_next_ticks() {
 }
 
 #[test]
+fn what_is_too_much_for_one_tick_goes_with_the_next_ones_and_nobody_waits() {
+    let bench = Bench::new();
+    let ada = bench.connect("ada/desk");
+    for number in 0..super::SLICE + 50 {
+        ada.send(&chat("bob@@", &number.to_string()));
+    }
+    let limits = crate::store::Limits {
+        archive_messages_max: 10,
+        ..crate::store::Limits::DEFAULT
+    };
+    let bench = bench.restart_with(limits);
+    let ada = bench.connect("ada/desk");
+    ada.send(&chat("bob@@", "last"));
+    for _ in 0..4 {
+        bench.router.tick(Instant::now());
+    }
+    assert_eq!(bodies(&ada).len(), 10);
+    ada.send(&chat("bob@@", "still archived"));
+    assert_eq!(bodies(&ada).last().map(String::as_str), Some("still archived"));
+}
+
+#[test]
 fn an_acknowledgement_waits_for_what_its_stanza_wrote() {
     let bench = Bench::new();
     let ada = bench.online("ada/desk");
