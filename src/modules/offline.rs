@@ -7,6 +7,7 @@ use crate::xml::{Address, Build, CLIENT, Frame, Limits, Rope, Writer, element};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use jid::BareJid;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Keeps messages of type chat and normal that have a body or the hint `store`, and no hint `no-store` (XEP-0334), and
@@ -18,6 +19,8 @@ use std::sync::{Mutex, PoisonError};
 pub struct OfflineMessages {
     /// Held while a queue is emptied, so that two resources do not both get it.
     replaying: Mutex<()>,
+    /// Messages refused for want of room since the start.
+    refused: AtomicU64,
 }
 
 impl Module for OfflineMessages {
@@ -83,7 +86,11 @@ impl Module for OfflineMessages {
         match cx.store().offline().push(passage.node(), &record, Utc::now()) {
             Ok(ticket) => cx.after(ticket),
             Err(StoreError::Limit(why)) => {
-                tracing::info!(account = %passage.account, "a message is refused: {why}");
+                let times = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+                // Whoever floods an account must not flood the log too.
+                if times.is_power_of_two() {
+                    tracing::info!(account = %passage.account, times, "a message is refused: {why}");
+                }
                 return false;
             }
             Err(error) => {
