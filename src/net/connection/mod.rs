@@ -122,7 +122,7 @@ impl Connection {
             End::Error(error) => info!(%jid, %error, "session ended"),
             End::Over => info!(%jid, "session closed"),
             End::Gone => info!(%jid, "session lost"),
-            End::Silent => info!(%jid, "session silent for too long"),
+            End::Silent => info!(%jid, error = "connection-timeout", "session silent for too long"),
             End::Resumed => info!(%jid, "session goes on elsewhere"),
         }
         self.leave(&end);
