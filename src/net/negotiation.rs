@@ -318,7 +318,7 @@ impl Negotiation {
             Ok((bound, handled)) => {
                 info!(peer = %self.peer, jid = %bound.jid(), "session resumed");
                 bound.set_peer(self.peer);
-                stream.resumed(handled);
+                stream.resumed(bound.jid(), handled);
                 Some(Step::Bound(bound))
             }
             Err(NotResumed::Failed { condition, handled }) => {

@@ -80,20 +80,28 @@ pub(super) fn authenticated(writer: &mut Writer, options: &Options) {
     writer.open("required").close().close();
     writer.open("session").attr("xmlns", ns::SESSION);
     writer.open("optional").close().close();
+    management(writer);
     session(writer, options);
     writer.close();
 }
 
-/// After authentication that bound a resource (XEP-0386).
-pub(super) fn bound(writer: &mut Writer, options: &Options) {
+/// After authentication that bound a resource (XEP-0386). Stream management is offered unless it is there already: what is
+/// offered, clients ask for (@xmpp/client 0.14), and asking twice ends the stream.
+pub(super) fn bound(writer: &mut Writer, options: &Options, is_managed: bool) {
     writer.open("stream:features");
+    if !is_managed {
+        management(writer);
+    }
     session(writer, options);
     writer.close();
 }
 
-/// Stream management (XEP-0198), client state (XEP-0352), and what the server adds.
-fn session(writer: &mut Writer, options: &Options) {
+fn management(writer: &mut Writer) {
     writer.open("sm").attr("xmlns", ns::SM).close();
+}
+
+/// Client state (XEP-0352), and what the server adds.
+fn session(writer: &mut Writer, options: &Options) {
     writer.open("csi").attr("xmlns", ns::CSI).close();
     for feature in &options.features {
         writer.raw(feature);

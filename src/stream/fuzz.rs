@@ -143,7 +143,7 @@ impl Run {
             }),
             b'g' => {
                 self.bound |= self.question == Some(Question::Resume);
-                self.answer(Question::Resume, |stream| stream.resumed(u32::MAX));
+                self.answer(Question::Resume, |stream| stream.resumed(&desk(), u32::MAX));
             }
             b'G' => self.answer(Question::Resume, |stream| {
                 stream.resume_refused(stanza::Condition::ItemNotFound, Some(0));
@@ -194,8 +194,7 @@ impl Run {
 
     fn bind(&mut self) {
         self.bound |= self.question == Some(Question::Bind);
-        let jid = FullJid::new("juliet@mon.example/desk").expect("a JID");
-        self.answer(Question::Bind, |stream| stream.bound(&jid));
+        self.answer(Question::Bind, |stream| stream.bound(&desk()));
     }
 
     /// Answers; what nobody asked for must change nothing.
@@ -387,4 +386,9 @@ fn message(name: &str, mechanism: Option<&str>, message: &[u8]) -> Vec<u8> {
     }
     writer.text(&STANDARD.encode(message)).close();
     writer.finish().to_vec()
+}
+
+/// Whoever is bound or resumed.
+fn desk() -> FullJid {
+    FullJid::new("juliet@mon.example/desk").expect("a JID")
 }

@@ -9,6 +9,7 @@ use crate::stream::management::{self, Enable, Resume, Resumption};
 use crate::stream::sasl::Authenticated;
 use crate::stream::{Condition, Event, StreamError};
 use crate::xml::Frame;
+use jid::FullJid;
 
 /// The evidence that a resource is bound, and the count of what came since stream management was enabled.
 #[derive(Debug)]
@@ -150,12 +151,12 @@ impl AwaitResumption {
         AwaitResumption::Inline(Box::new(inline), previd)
     }
 
-    pub(super) fn resumed(self, handled: u32, wire: &mut Wire) -> Bound {
+    pub(super) fn resumed(self, jid: &FullJid, handled: u32, wire: &mut Wire) -> Bound {
         match self {
             AwaitResumption::Asked { previd, .. } => {
                 wire.write(|writer, _| management::write_resumed(writer, &previd, handled));
             }
-            AwaitResumption::Inline(inline, previd) => inline.resumed(&previd, handled, wire),
+            AwaitResumption::Inline(inline, previd) => inline.resumed(jid.as_str(), &previd, handled, wire),
         }
         Bound::new(Some(handled))
     }

@@ -225,10 +225,10 @@ impl Receiving {
     }
 
     /// Answers [`Event::Resume`]: the lost stream goes on here. `handled` counts the peer's stanzas that were handled on
-    /// it. Frames follow.
-    pub fn resumed(&mut self, handled: u32) {
+    /// it, and `jid` is the resource that it has. Frames follow.
+    pub fn resumed(&mut self, jid: &FullJid, handled: u32) {
         self.step(|state, wire| match state {
-            State::Resumption(state) => Ok(State::Established(state.resumed(handled, wire))),
+            State::Resumption(state) => Ok(State::Established(state.resumed(jid, handled, wire))),
             state => Ok(state),
         });
     }

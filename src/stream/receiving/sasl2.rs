@@ -140,13 +140,14 @@ impl Inline {
         Ok(State::Resource(AwaitResource::inline(self)))
     }
 
-    /// The lost stream goes on: the success, and the features of a bound stream.
-    pub(super) fn resumed(self, previd: &str, handled: u32, wire: &mut Wire) {
+    /// The lost stream goes on: the success, with the full JID, since a resource is bound (XEP-0388 section "Success"), and the
+    /// features of a bound stream.
+    pub(super) fn resumed(self, jid: &str, previd: &str, handled: u32, wire: &mut Wire) {
         wire.write(|writer, options| {
-            self.success(writer, self.authenticated.account().as_str(), |writer| {
+            self.success(writer, jid, |writer| {
                 management::write_resumed(writer, previd, handled);
             });
-            features::bound(writer, options);
+            features::bound(writer, options, true);
         });
     }
 
@@ -198,7 +199,7 @@ impl Inline {
                 }
                 writer.close();
             });
-            features::bound(writer, options);
+            features::bound(writer, options, handled.is_some());
         });
         if let Some(active) = self.features.active {
             wire.emit(Event::ClientState { active });

@@ -24,7 +24,7 @@ fn managed() -> Bench {
 fn resumed(handled: u32) -> Bench {
     let mut bench = Bench::authenticated();
     bench.say(RESUME);
-    bench.answer(|stream| stream.resumed(handled));
+    bench.answer(|stream| stream.resumed(&FullJid::new("juliet@mon.example/desk").expect("a JID"), handled));
     bench.events.clear();
     bench
 }
@@ -151,7 +151,7 @@ fn a_lost_stream_goes_on_where_it_was() {
     assert_eq!(bench.say(&format!("{RESUME}<message/>{REQUEST}")), "");
     assert_eq!(bench.events(), ["Resume old 7"]);
     assert_eq!(
-        bench.answer(|stream| stream.resumed(41)),
+        bench.answer(|stream| stream.resumed(&FullJid::new("juliet@mon.example/desk").expect("a JID"), 41)),
         "<resumed xmlns='urn:xmpp:sm:3' previd='old' h='41'/>"
     );
     assert_eq!(bench.events(), ["Frame message", "AckRequested"]);

@@ -106,7 +106,7 @@ impl Witness {
                     self.bound = true;
                     self.handled = Some(u32::MAX);
                 }
-                stream.resumed(u32::MAX);
+                stream.resumed(&FullJid::new("juliet@mon.example/desk").expect("a JID"), u32::MAX);
             }
             Operation::Resumed(false) => {
                 self.asked_resume &= self.bound;

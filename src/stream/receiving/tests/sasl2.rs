@@ -311,9 +311,9 @@ fn stream_management_is_enabled_with_the_resource_and_counts_from_there() {
     assert!(
         output.contains(
             "<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='some-id' resume='true' max='300'/></bound>\
-             </success><stream:features>"
+             </success><stream:features><csi "
         ),
-        "{output}"
+        "what is enabled is not offered: {output}"
     );
     assert_eq!(bench.stream.handled(), Some(0));
     bench.say("<presence/>");
@@ -358,10 +358,10 @@ fn a_lost_stream_is_resumed_before_the_success_and_binds_nothing() {
     let resume = "<resume xmlns='urn:xmpp:sm:3' previd='some-id' h='7'/>";
     bench.say(&authenticate("PLAIN", "\0juliet\0secret", &[resume, BIND2].concat()));
     assert_eq!(right(&mut bench), "");
-    let output = bench.answer(|stream| stream.resumed(5));
+    let output = bench.answer(|stream| stream.resumed(&FullJid::new("juliet@mon.example/desk").expect("a JID"), 5));
     assert!(
         output.contains(
-            "<authorization-identifier>juliet@mon.example</authorization-identifier>\
+            "<authorization-identifier>juliet@mon.example/desk</authorization-identifier>\
              <resumed xmlns='urn:xmpp:sm:3' previd='some-id' h='5'/></success><stream:features>"
         ),
         "{output}"
