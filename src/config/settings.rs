@@ -33,8 +33,8 @@ section! {
         archive: Archive = Archive::default(),
         /// Bounds on what peers and people may use. Each number, size and time takes "none".
         limits: Limits = Limits::default(),
-        /// Whom people turn to about this server (XEP-0157): lists of addresses, such as ["mailto:ops@mon.example",
-        /// "xmpp:admin@mon.example"].
+        /// Whom people turn to about this server (XEP-0157): lists of addresses, such as
+        /// `["mailto:ops@mon.example", "xmpp:admin@mon.example"]`.
         contact: Contact = Contact::default(),
         /// The publish-subscribe service, pubsub.DOMAIN.
         pubsub: Pubsub = Pubsub::default(),
@@ -55,7 +55,7 @@ section! {
         /// Rules: when a statistic is a worry.
         rules: Rules = Rules::default(),
         /// A group of the roster for some collectors (none named: for all), in the rosters of some roles (none named: in all).
-        /// Collectors that no group takes are in those of [roster].
+        /// Collectors that no group takes are in those of `[roster]`.
         group: Rows<GroupRow> = Vec::new(),
         /// A program behind the collector's command 'shell'. It is run without a shell; an argument {parameter} is
         /// replaced by that parameter's value.

@@ -1,5 +1,5 @@
 //! What an Alertmanager posts: the webhook's payload, version 4
-//! (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config).
+//! (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>).
 
 use crate::monitor::ForeignAlert;
 use serde::Deserialize;

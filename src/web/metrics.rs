@@ -1,4 +1,4 @@
-//! The statistics as OpenMetrics 1.0 text (https://github.com/prometheus/OpenMetrics).
+//! The statistics as OpenMetrics 1.0 text (<https://github.com/prometheus/OpenMetrics>).
 //!
 //! A family for each value of the catalogue: `watchpost_memory_used_bytes`. Of a group with members, a value that its members
 //! have too is left out: sums are the reader's, and one family never holds parts and their whole.
