@@ -55,9 +55,8 @@ Give it to whom it is for, and to nobody else: whoever has it can make the accou
 
   Android          Install Conversations, Cheogram or another client that knows invitations, then open the link,
                    or scan the code from within the client; choose a name and a password.
-  A host           'watchpost agent enrol LINK', for an invitation with --role collector.
   Dino, Gajim, Profanity and other clients that do not know invitations
-                   'watchpost account add NAME' makes an account, to log in with.
+                   'watchpost account add NAME' makes an account, to log in with; --role collector one for a host.
 
 The client must reach this machine as {domain}, and trust its certificate: see 'watchpost ca'.
 'watchpost invite --revoke' ends all open invitations.
